@@ -1,0 +1,1 @@
+//! Resumable commands, one file each: see the files beside this folder.

@@ -1,0 +1,2 @@
+//! The derive behind `resume_runtime::Resumable`.
+#![forbid(unsafe_code)]

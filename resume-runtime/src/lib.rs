@@ -1,0 +1,1 @@
+//! Long operations that can be paused, killed and resumed.

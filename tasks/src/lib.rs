@@ -1,0 +1,2 @@
+//! The library behind the `mug` binary.
+#![forbid(unsafe_code)]

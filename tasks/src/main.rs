@@ -1,0 +1,4 @@
+//! The `mug` binary.
+#![forbid(unsafe_code)]
+
+fn main() {}
