@@ -1,2 +1,4 @@
 //! The library behind the `mug` binary.
 #![forbid(unsafe_code)]
+
+pub mod pack;
