@@ -7,9 +7,16 @@
 
 use std::ops::{Bound, ControlFlow};
 
+mod committer;
 mod error;
+mod memory;
 
+pub(crate) use committer::Committer;
 pub use error::StoreError;
+pub use memory::MemoryStore;
+
+/// The longest key, in bytes, that every backend holds.
+pub const MAX_KEY: usize = 480;
 
 /// The named databases of a store. Keys are bytes, ordered bytewise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,4 +116,28 @@ pub trait Store: Send + Sync + 'static {
         &self,
         body: &mut dyn FnMut(&mut dyn WriteTxn) -> Result<(), StoreError>,
     ) -> Result<(), StoreError>;
+}
+
+/// Refuses a key that a backend could not hold.
+fn check_key(key: &[u8]) -> Result<(), StoreError> {
+    match key.len() {
+        1..=MAX_KEY => Ok(()),
+        length => Err(StoreError::Key {
+            length,
+            limit: MAX_KEY,
+        }),
+    }
+}
+
+/// Whether no key can lie between two bounds; ordered maps panic over some that
+/// are the wrong way round.
+fn is_empty((low, high): (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
+    match (low, high) {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+        (Bound::Included(low), Bound::Included(high)) => low > high,
+        (
+            Bound::Included(low) | Bound::Excluded(low),
+            Bound::Included(high) | Bound::Excluded(high),
+        ) => low >= high,
+    }
 }

@@ -1,0 +1,98 @@
+//! Waiting for a touch through inotify.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::io::Errno;
+
+/// How soon a watch that was lost with its file is set up again.
+const AGAIN: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 250_000_000,
+};
+
+/// Ends a [`Wait`].
+pub(super) struct Stop(Arc<OwnedFd>);
+
+impl Stop {
+    pub(super) fn stop(&self) {
+        // An eventfd takes eight bytes at once; its counter cannot be full.
+        let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
+    }
+}
+
+/// The watch on one file.
+pub(super) struct Wait {
+    path: PathBuf,
+    events: OwnedFd,
+    stop: Arc<OwnedFd>,
+    watching: bool,
+}
+
+impl Wait {
+    pub(super) fn new(path: &Path) -> io::Result<(Self, Stop)> {
+        let events = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
+        let mut wait = Self {
+            path: path.to_owned(),
+            events,
+            stop: Arc::clone(&stop),
+            watching: false,
+        };
+        wait.add()?;
+        Ok((wait, Stop(stop)))
+    }
+
+    /// Waits for the next touch; `false` when it was stopped.
+    pub(super) fn next(&mut self) -> bool {
+        loop {
+            let mut ready = [
+                PollFd::new(&*self.stop, PollFlags::IN),
+                PollFd::new(&self.events, PollFlags::IN),
+            ];
+            let timeout = if self.watching { None } else { Some(&AGAIN) };
+            let polled = poll(&mut ready, timeout);
+            let [stopped, touched] = ready.map(|fd| !fd.revents().is_empty());
+            match polled {
+                Err(Errno::INTR) => {}
+                Err(_) => return false,
+                Ok(_) if stopped => return false,
+                Ok(_) => {
+                    if touched {
+                        self.drain();
+                    }
+                    if !self.watching {
+                        // What came meanwhile is not known: look once.
+                        self.watching = self.add().is_ok();
+                    }
+                    return true;
+                }
+            }
+        }
+    }
+
+    fn add(&mut self) -> io::Result<()> {
+        super::open(&self.path)?;
+        let flags = WatchFlags::MODIFY | WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
+        inotify::add_watch(&self.events, &self.path, flags)?;
+        self.watching = true;
+        Ok(())
+    }
+
+    /// Takes all events, and notes when the file is gone.
+    fn drain(&mut self) {
+        let mut buffer = [MaybeUninit::uninit(); 1024];
+        let mut reader = inotify::Reader::new(&self.events, &mut buffer);
+        let gone = ReadFlags::IGNORED | ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF;
+        while let Ok(event) = reader.next() {
+            if event.events().intersects(gone) {
+                self.watching = false;
+            }
+        }
+    }
+}
