@@ -8,6 +8,7 @@ mod owner;
 mod records;
 mod requests;
 mod resumable;
+mod state;
 pub mod store;
 mod wake;
 
@@ -21,3 +22,4 @@ pub use operation::{
 pub use owner::Instance;
 pub use resumable::{Checkpoint, Resumable, Step, StepInfo, StepResult, Transition};
 pub use resume_macros::Resumable;
+pub use state::State;

@@ -48,6 +48,10 @@ pub trait Resumable: Sized + Send + 'static {
 /// Return [`Transition::to`] with the state itself when
 /// [`Context::should_yield`] says that a commit is due: the next slice goes on
 /// from there.
+#[diagnostic::on_unimplemented(
+    message = "the step of state `{Self}` has no body",
+    label = "no `impl Step<{M}> for {Self}`"
+)]
 pub trait Step<M: Resumable>: Sized + Send {
     /// Runs for a slice and says what comes next.
     fn run(self, cx: &mut Context<'_, M>) -> impl Future<Output = StepResult<M>> + Send;
