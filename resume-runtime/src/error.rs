@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::store::StoreError;
+
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// What can be done about an error: the machine-readable class.
@@ -32,8 +34,8 @@ impl ErrorClass {
 /// Why a slice ended without a state. What it did is rolled back to the last
 /// commit.
 ///
-/// Only [`io::Error`] converts by itself, classed by its kind; for every other
-/// error the place that knows it names the class (see [`Classify`]).
+/// Only [`io::Error`] converts by itself, classed by its kind (and the store's
+/// own errors); for every other error the place that knows it names the class (see [`Classify`]).
 #[derive(Debug)]
 pub struct StepError {
     class: ErrorClass,
@@ -145,6 +147,15 @@ impl From<io::Error> for StepError {
             K::PermissionDenied | K::ReadOnlyFilesystem => {
                 Self::needs_user(error, "make the place writable, then resume")
             }
+            _ => Self::fatal(error),
+        }
+    }
+}
+
+impl From<StoreError> for StepError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full { .. } => Self::needs_user(error, "free some space, then resume"),
             _ => Self::fatal(error),
         }
     }

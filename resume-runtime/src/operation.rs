@@ -58,6 +58,9 @@ pub struct Operation {
     /// Commits made so far; each has its number.
     #[serde(default)]
     pub commits: u64,
+    /// Where its time went.
+    #[serde(default)]
+    pub timing: Timing,
     /// Names of what it must have for itself; operations that share one exclude
     /// each other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -100,6 +103,7 @@ impl Operation {
             input: None,
             output: None,
             commits: 0,
+            timing: Timing::default(),
             exclusive: Vec::new(),
             after: Vec::new(),
             extra: Map::new(),
@@ -296,6 +300,15 @@ impl OperationProgress {
             (None, None) => None,
         }
     }
+}
+
+/// Where the time of an operation went, over all processes that drove it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Driven in all, in milliseconds.
+    pub driven_ms: u64,
+    /// Of these, waiting for commits.
+    pub waited_ms: u64,
 }
 
 /// The process that drives an operation.

@@ -108,6 +108,23 @@ pub(crate) fn keys(
     Ok(keys)
 }
 
+/// Visits the rows of `id` in a space that holds operations' data.
+pub(crate) fn scan(
+    txn: &dyn ReadTxn,
+    space: Space,
+    id: &str,
+    direction: Direction,
+    visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let prefix = prefix(id);
+    let end = upper(&prefix);
+    let bounds = (
+        Bound::Included(&prefix[..]),
+        end.as_ref().map(Vec::as_slice),
+    );
+    txn.scan(space, bounds, direction, visit)
+}
+
 /// What the keys of an operation start with in the spaces that hold its data.
 pub(crate) fn prefix(id: &str) -> Vec<u8> {
     [id.as_bytes(), &[0]].concat()

@@ -1,0 +1,277 @@
+//! All files of an operation: committed records, and what the slice has open.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::install;
+use super::open::OpenFile;
+use super::read::ReadFile;
+use super::record::{FileRecord, Place};
+use crate::error::{Classify as _, StepError};
+use crate::faults::Faults;
+
+pub(crate) struct Files {
+    /// The operation's own folder; a store in memory may have none.
+    private: Option<PathBuf>,
+    files: BTreeMap<String, Entry>,
+    faults: Arc<dyn Faults>,
+}
+
+#[derive(Default)]
+struct Entry {
+    committed: Option<FileRecord>,
+    /// What the next commit will say.
+    current: FileRecord,
+    open: Option<OpenFile>,
+}
+
+impl Files {
+    pub(crate) fn new(
+        private: Option<PathBuf>,
+        committed: BTreeMap<String, FileRecord>,
+        faults: Arc<dyn Faults>,
+    ) -> Self {
+        let files = committed
+            .into_iter()
+            .map(|(name, record)| {
+                let entry = Entry {
+                    committed: Some(record.clone()),
+                    current: record,
+                    open: None,
+                };
+                (name, entry)
+            })
+            .collect();
+        Self {
+            private,
+            files,
+            faults,
+        }
+    }
+
+    /// Whether the slice has changed anything that a commit must sync or say.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.files.values().any(|entry| {
+            entry.open.as_ref().is_some_and(OpenFile::is_dirty)
+                || entry.committed.as_ref() != Some(&entry.current)
+        })
+    }
+
+    /// Opens `name` for appending, in `dir` or the operation's own folder.
+    pub(crate) fn open(&mut self, name: &str, dir: Option<&Path>) -> Result<(), StepError> {
+        if self.is_open(name) {
+            return Ok(());
+        }
+        check_name(name)?;
+        let private = self.private()?;
+        if let Some(to) = self
+            .files
+            .get(name)
+            .and_then(|entry| entry.current.installed.as_ref())
+        {
+            return Err(StepError::fatal(format!(
+                "the file `{name}` is installed as {} and cannot be opened again",
+                to.0.display()
+            )));
+        }
+        let mut current = self
+            .files
+            .get(name)
+            .map_or_else(FileRecord::default, |entry| entry.current.clone());
+        let len = match self.files.get(name).and_then(|e| e.committed.as_ref()) {
+            Some(record) => Some(record.len),
+            None => {
+                current.dir = dir.map(std::path::absolute).transpose()?.map(Place);
+                None
+            }
+        };
+        let path = current.path(&private, name);
+        let open = OpenFile::open(path, len, current.dir.is_none())?;
+        let entry = self.files.entry(name.to_owned()).or_default();
+        entry.current = current;
+        entry.open = Some(open);
+        Ok(())
+    }
+
+    pub(crate) fn is_open(&self, name: &str) -> bool {
+        self.files
+            .get(name)
+            .is_some_and(|entry| entry.open.is_some())
+    }
+
+    pub(crate) fn len(&self, name: &str) -> u64 {
+        self.files.get(name).map_or(0, |entry| {
+            entry.open.as_ref().map_or(entry.current.len, OpenFile::len)
+        })
+    }
+
+    /// Whether appending `more` bytes needs no write.
+    pub(crate) fn has_room(&self, name: &str, more: usize) -> bool {
+        self.files
+            .get(name)
+            .and_then(|entry| entry.open.as_ref())
+            .is_some_and(|open| open.has_room(more))
+    }
+
+    pub(crate) fn append(&mut self, name: &str, data: &[u8]) -> Result<(), StepError> {
+        let faults = Arc::clone(&self.faults);
+        Ok(self.opened(name)?.append(data, &*faults)?)
+    }
+
+    /// Drops the content: a new generation starts empty, the old one is kept
+    /// until the next commit.
+    pub(crate) fn restart(&mut self, name: &str) -> Result<(), StepError> {
+        let private = self.private()?;
+        let entry = self.files.get_mut(name).ok_or_else(|| not_open(name))?;
+        entry.open = None;
+        entry.current.generation = entry.committed.as_ref().map_or(0, |r| r.generation + 1);
+        entry.current.len = 0;
+        let path = entry.current.path(&private, name);
+        entry.open = Some(OpenFile::open(path, None, entry.current.dir.is_none())?);
+        Ok(())
+    }
+
+    pub(crate) fn read(&mut self, name: &str) -> Result<ReadFile, StepError> {
+        if !self.files.contains_key(name) {
+            return Err(StepError::fatal(format!(
+                "nothing was ever written to `{name}`"
+            )));
+        }
+        self.open(name, None)?;
+        let faults = Arc::clone(&self.faults);
+        let open = self.opened(name)?;
+        open.flush(&*faults)?;
+        Ok(ReadFile::new(fs::File::open(open.path())?, open.len()))
+    }
+
+    pub(crate) fn install(&mut self, name: &str, to: &Path) -> Result<(), StepError> {
+        let to = std::path::absolute(to)?;
+        let private = self.private()?;
+        let Some(entry) = self.files.get_mut(name) else {
+            return Err(StepError::fatal(format!(
+                "nothing was ever written to `{name}`"
+            )));
+        };
+        if let Some(done) = &entry.current.installed {
+            return if done.0 == to {
+                Ok(())
+            } else {
+                Err(StepError::fatal(format!(
+                    "the file `{name}` is installed as {} already",
+                    done.0.display()
+                )))
+            };
+        }
+        let committed = match &entry.committed {
+            Some(committed)
+                if *committed == entry.current
+                    && entry.open.as_ref().is_none_or(|o| !o.is_dirty()) =>
+            {
+                committed
+            }
+            _ => {
+                return Err(StepError::fatal(format!(
+                    "the file `{name}` is to be installed with parts that are not committed: \
+                     install it in a step of its own, marked as an effect"
+                )));
+            }
+        };
+        install::install(
+            &committed.path(&private, name),
+            &to,
+            committed,
+            &*self.faults,
+        )?;
+        entry.open = None;
+        entry.current.installed = Some(Place(to));
+        Ok(())
+    }
+
+    /// Puts everything on disk; gives what the commit has to say.
+    pub(crate) fn sync(&mut self, commit: u64) -> io::Result<Vec<(String, FileRecord)>> {
+        let mut changed = Vec::new();
+        for (name, entry) in &mut self.files {
+            if let Some(open) = &mut entry.open {
+                if open.is_dirty() {
+                    open.sync(&*self.faults)?;
+                }
+                entry.current.len = open.len();
+                entry.current.identity = open.identity()?;
+            }
+            if entry.committed.as_ref() != Some(&entry.current) {
+                entry.current.commit = commit;
+                changed.push((name.clone(), entry.current.clone()));
+            }
+        }
+        Ok(changed)
+    }
+
+    /// The commit was made: old generations can go.
+    pub(crate) fn committed(&mut self) {
+        for (name, entry) in &mut self.files {
+            if let (Some(old), Some(private)) = (&entry.committed, &self.private)
+                && old.generation != entry.current.generation
+            {
+                // Best effort: the folder goes when the operation is done.
+                let _ = fs::remove_file(old.path(private, name));
+            }
+            entry.committed = Some(entry.current.clone());
+        }
+    }
+
+    /// The operation is done: removes what was not installed, and the folders
+    /// that this leaves empty. Best effort; what stays is found by a clean-up.
+    pub(crate) fn discard(&mut self) {
+        let Some(private) = self.private.clone() else {
+            return;
+        };
+        for (name, entry) in &mut self.files {
+            entry.open = None;
+            let Some(dir) = &entry.current.dir else {
+                continue;
+            };
+            if entry.current.installed.is_none() {
+                let _ = fs::remove_file(entry.current.path(&private, name));
+            }
+            // Only an empty one goes.
+            let _ = fs::remove_dir(&dir.0);
+        }
+        let _ = fs::remove_dir_all(&private);
+    }
+
+    pub(crate) fn faults(&self) -> &dyn Faults {
+        &*self.faults
+    }
+
+    fn private(&self) -> Result<PathBuf, StepError> {
+        self.private.clone().ok_or_else(|| {
+            StepError::fatal("this store is kept in memory and has no directory for files")
+        })
+    }
+
+    fn opened(&mut self, name: &str) -> Result<&mut OpenFile, StepError> {
+        self.files
+            .get_mut(name)
+            .and_then(|entry| entry.open.as_mut())
+            .ok_or_else(|| not_open(name))
+    }
+}
+
+fn not_open(name: &str) -> StepError {
+    StepError::fatal(format!("the file `{name}` is not open"))
+}
+
+fn check_name(name: &str) -> Result<(), StepError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if !name.is_empty() && name.len() <= 100 && !name.starts_with('.') && name.chars().all(plain) {
+        return Ok(());
+    }
+    Err(format!(
+        "`{}` is no name for a file: letters, digits, `.`, `-`, `_`, at most 100",
+        name.escape_debug()
+    ))
+    .or_fatal()
+}
