@@ -2,3 +2,6 @@
 //! static file server can hold.
 
 pub mod format;
+pub mod restore;
+
+mod ordered;

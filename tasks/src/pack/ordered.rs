@@ -1,0 +1,193 @@
+//! Work on numbered jobs in several threads, with the results handed out in the jobs' order.
+//!
+//! Threads take the jobs in order too, and wait while they are a window ahead of the reader, so
+//! that a slow reader bounds the memory. The threads outlive single calls: what they work out while
+//! the reader is elsewhere (in a commit, say) is there when it comes back.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// Results of jobs in the jobs' order; dropping it ends the threads after their present job.
+pub(crate) struct Ordered<T> {
+    shared: Arc<Shared<T>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+    window: usize,
+}
+
+struct State<T> {
+    /// Jobs that no thread has taken.
+    jobs: Range<usize>,
+    /// The job whose result is handed out next.
+    next: usize,
+    done: BTreeMap<usize, T>,
+    stopped: bool,
+    panicked: bool,
+}
+
+impl<T: Send + 'static> Ordered<T> {
+    /// Starts `threads` threads, each with a worker of its own, on `jobs`. At most `window` jobs are
+    /// under way or waiting to be read.
+    pub(crate) fn start<W>(
+        jobs: Range<usize>,
+        threads: usize,
+        window: usize,
+        worker: impl Fn() -> W,
+    ) -> Self
+    where
+        W: FnMut(usize) -> T + Send + 'static,
+    {
+        let state = State {
+            next: jobs.start,
+            jobs,
+            done: BTreeMap::new(),
+            stopped: false,
+            panicked: false,
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            window: window.max(1),
+        });
+        let spawn = |_| {
+            let (shared, worker) = (Arc::clone(&shared), worker());
+            std::thread::spawn(move || shared.work(worker))
+        };
+        let threads = (0..threads.max(1)).map(spawn).collect();
+        Self { shared, threads }
+    }
+}
+
+impl<T> Ordered<T> {
+    /// Waits for the next result; `None` behind the last.
+    ///
+    /// # Panics
+    /// If a worker panicked.
+    pub(crate) fn next(&mut self) -> Option<T> {
+        let mut state = self.shared.lock();
+        loop {
+            assert!(!state.panicked, "a worker thread panicked");
+            let next = state.next;
+            if let Some(result) = state.done.remove(&next) {
+                state.next += 1;
+                drop(state);
+                self.shared.changed.notify_all();
+                return Some(result);
+            }
+            if state.next == state.jobs.end {
+                return None;
+            }
+            state = self.shared.wait(state);
+        }
+    }
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+        self.changed
+            .wait(state)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self, mut worker: impl FnMut(usize) -> T) {
+        let guard = PanicGuard(self);
+        while let Some(job) = self.take() {
+            let result = worker(job);
+            self.lock().done.insert(job, result);
+            self.changed.notify_all();
+        }
+        std::mem::forget(guard);
+    }
+
+    fn take(&self) -> Option<usize> {
+        let mut state = self.lock();
+        loop {
+            if state.stopped || state.jobs.is_empty() {
+                return None;
+            }
+            if state.jobs.start < state.next + self.window {
+                return state.jobs.next();
+            }
+            state = self.wait(state);
+        }
+    }
+}
+
+/// Tells the reader when a worker unwinds, which would otherwise wait forever.
+struct PanicGuard<'a, T>(&'a Shared<T>);
+
+impl<T> Drop for PanicGuard<'_, T> {
+    fn drop(&mut self) {
+        self.0.lock().panicked = true;
+        self.0.changed.notify_all();
+    }
+}
+
+impl<T> Drop for Ordered<T> {
+    fn drop(&mut self) {
+        self.shared.lock().stopped = true;
+        self.shared.changed.notify_all();
+        for thread in self.threads.drain(..) {
+            // A panic of the worker was told by `next`.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn results_come_in_order_whatever_the_threads() {
+        for threads in [1, 2, 7] {
+            let mut ordered = Ordered::start(5..500, threads, 4, || |job| job * 3);
+            let results: Vec<usize> = std::iter::from_fn(|| ordered.next()).collect();
+            assert_eq!(results, (5..500).map(|job| job * 3).collect::<Vec<_>>());
+            assert_eq!(ordered.next(), None);
+        }
+    }
+
+    #[test]
+    fn threads_stay_within_the_window() {
+        let started = Arc::new(AtomicUsize::new(0));
+        let worker = || {
+            let started = Arc::clone(&started);
+            move |job: usize| {
+                started.fetch_add(1, Ordering::SeqCst);
+                job
+            }
+        };
+        let mut ordered = Ordered::start(0..100, 3, 5, worker);
+        for read in 0..100 {
+            assert_eq!(ordered.next(), Some(read));
+            // What was read, plus the window, is all that may have begun.
+            assert!(started.load(Ordering::SeqCst) <= read + 1 + 5);
+        }
+    }
+
+    #[test]
+    fn dropping_it_early_ends_the_threads() {
+        let mut ordered = Ordered::start(0..usize::MAX, 2, 3, || |job| job);
+        assert_eq!(ordered.next(), Some(0));
+        drop(ordered);
+    }
+
+    #[test]
+    #[should_panic(expected = "a worker thread panicked")]
+    fn a_panic_reaches_the_reader() {
+        let mut ordered = Ordered::start(0..10, 2, 3, || |job| assert!(job < 4));
+        while ordered.next().is_some() {}
+    }
+}

@@ -1,0 +1,118 @@
+//! Why a pack can't be restored.
+
+use std::path::{Path, PathBuf};
+
+use gix::bstr::BString;
+use gix_hash::ObjectId;
+
+use super::super::format::FormatError;
+pub use super::delta::DeltaError;
+
+/// Why a pack was not restored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// The pack directory is not as its format says.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// The file system said no.
+    #[error("could not read or write '{}'", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The pack's bytes are what was written, but an object is not what its name says.
+    #[error(
+        "the pack holds an object that hashes to {found} where its index says {expected}; create the pack anew"
+    )]
+    WrongObject {
+        /// What the index says.
+        expected: ObjectId,
+        /// What the bytes say.
+        found: ObjectId,
+    },
+    /// An object was made to collide with another one.
+    #[error("object {oid} is part of a SHA-1 collision attack and is refused")]
+    Collision {
+        /// The object.
+        oid: ObjectId,
+    },
+    /// A delta can't be applied.
+    #[error("the delta of object {oid} can't be applied: {source}; create the pack anew")]
+    Delta {
+        /// The object.
+        oid: ObjectId,
+        /// Why.
+        source: DeltaError,
+    },
+    /// A delta and its base are of different kinds.
+    #[error(
+        "object {oid} is not of the kind of the object that it is a delta of; create the pack anew"
+    )]
+    WrongKind {
+        /// The object.
+        oid: ObjectId,
+    },
+    /// A layer's delta has its base nowhere.
+    #[error(
+        "a delta needs object {base}, which no older layer of the pack holds; create the pack anew"
+    )]
+    MissingBase {
+        /// The base.
+        base: ObjectId,
+    },
+    /// The same object is in two layers.
+    #[error("object {oid} is in two layers of the pack; create the pack anew")]
+    Duplicate {
+        /// The object.
+        oid: ObjectId,
+    },
+    /// A ref names an object that is not there.
+    #[error(
+        "the ref {name:?} names object {oid}, which the pack does not hold; create the pack anew"
+    )]
+    MissingTip {
+        /// The ref.
+        name: BString,
+        /// The object.
+        oid: ObjectId,
+    },
+    /// There is nothing to restore from.
+    #[error("the pack '{}' has no layers; create it anew", path.display())]
+    NoLayers {
+        /// The pack.
+        path: PathBuf,
+    },
+    /// More objects than a Git pack can number.
+    #[error("the pack has more objects than a Git pack can hold")]
+    TooManyObjects,
+    /// The directory to restore to is taken.
+    #[error("the target '{}' exists and is not empty; name a new directory", path.display())]
+    TargetTaken {
+        /// The target.
+        path: PathBuf,
+    },
+    /// The operation's own files do not fit its checkpoint.
+    #[error(
+        "the unfinished pack does not match its table of offsets: {reason}; delete the operation and restore again"
+    )]
+    Unfinished {
+        /// What does not hold.
+        reason: &'static str,
+    },
+    /// The work was told to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl RestoreError {
+    /// For `map_err`: an I/O error of the file at `path`.
+    pub(crate) fn io(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io {
+            path: path.as_ref().to_owned(),
+            source,
+        }
+    }
+}

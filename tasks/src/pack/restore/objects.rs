@@ -1,0 +1,232 @@
+//! Rebuilds objects from payloads: the chain of bases that the present entry stands on.
+//!
+//! Entries come depth first, so the base of an entry is nearly always among the last rebuilt
+//! objects that are its ancestors. They are kept as a stack, within a budget; what fell off it, or
+//! lies in another unit or layer, is rebuilt from its frames.
+
+use super::super::format::{FormatError, FrameReader, Kind};
+use super::RestoreError;
+use super::delta::{self, DeltaError};
+use super::source::{Source, SourceEntry};
+
+/// The largest object that is rebuilt in memory. Git makes no deltas of files this large by default.
+const LARGEST: u64 = 2 << 30;
+/// The bytes of rebuilt bases that a thread keeps.
+const STACK_BYTES: usize = 48 << 20;
+/// The bytes of other units that a thread keeps.
+const UNIT_BYTES: usize = 24 << 20;
+
+/// The bases of one thread.
+pub(super) struct Bases {
+    reader: FrameReader,
+    stack: Vec<Object>,
+    /// Units that bases were read from, the latest last.
+    units: Vec<(usize, Vec<u8>)>,
+    /// Buffers to use again.
+    spare: Vec<Vec<u8>>,
+}
+
+/// A rebuilt object; the bytes are gone if the budget took them.
+struct Object {
+    rank: u32,
+    kind: Kind,
+    bytes: Option<Vec<u8>>,
+}
+
+impl Bases {
+    pub(super) fn new() -> Self {
+        Self {
+            reader: FrameReader::new(),
+            stack: Vec::new(),
+            units: Vec::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Reads all frames of `unit` into `raw`.
+    pub(super) fn read_unit(
+        &mut self,
+        source: &Source,
+        unit: usize,
+        raw: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
+        let (layer, group) = source.unit(unit);
+        raw.clear();
+        let first = group.first_frame as usize;
+        for frame in &layer.index().frames()[first..first + group.frames as usize] {
+            self.reader.read(layer, frame, raw)?;
+        }
+        Ok(())
+    }
+
+    /// The object that the delta `payload` of `entry` makes of its base `base`, in a buffer that is
+    /// to be given to [`keep`](Self::keep) or [`recycle`](Self::recycle).
+    pub(super) fn rebuild(
+        &mut self,
+        source: &Source,
+        entry: &SourceEntry,
+        base: u32,
+        payload: &[u8],
+    ) -> Result<Vec<u8>, RestoreError> {
+        let base = self.find(source, base)?;
+        let mut out = self.spare.pop().unwrap_or_default();
+        let object = &self.stack[base];
+        if object.kind != entry.kind {
+            return Err(RestoreError::WrongKind {
+                oid: source.oid(entry.rank)?,
+            });
+        }
+        let bytes = object.bytes.as_deref().unwrap_or_default();
+        match delta::apply(bytes, payload, LARGEST, &mut out) {
+            Ok(()) => Ok(out),
+            Err(error) => Err(delta_error(source, entry.rank, error)),
+        }
+    }
+
+    /// Keeps an object, rebuilt on top of the last base that was asked for, as the base of what follows.
+    pub(super) fn keep(&mut self, entry: &SourceEntry, bytes: Vec<u8>) {
+        if entry.base.is_none() {
+            self.clear();
+        }
+        self.push(entry, bytes);
+    }
+
+    /// A buffer that is not needed any more.
+    pub(super) fn recycle(&mut self, mut bytes: Vec<u8>) {
+        if self.spare.len() < 4 && bytes.capacity() <= 4 << 20 {
+            bytes.clear();
+            self.spare.push(bytes);
+        }
+    }
+
+    /// A buffer with a copy of `bytes`.
+    pub(super) fn copy(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut copy = self.spare.pop().unwrap_or_default();
+        copy.clear();
+        copy.extend_from_slice(bytes);
+        copy
+    }
+
+    /// Puts the object `rank` on top of the stack and gives its place.
+    fn find(&mut self, source: &Source, rank: u32) -> Result<usize, RestoreError> {
+        let at = self.stack.iter().rposition(|object| object.rank == rank);
+        if let Some(at) = at.filter(|at| self.stack[*at].bytes.is_some()) {
+            while self.stack.len() > at + 1 {
+                self.pop();
+            }
+            return Ok(at);
+        }
+        self.clear();
+        let mut chain = vec![rank];
+        let mut next = Some(rank);
+        while let Some(rank) = next {
+            next = self.locate(source, rank)?.0.base;
+            chain.extend(next);
+        }
+        for rank in chain.into_iter().rev() {
+            let (entry, range) = self.locate(source, rank)?;
+            if entry.size > LARGEST {
+                return Err(delta_error(source, rank, DeltaError::TooLarge(entry.size)));
+            }
+            let mut out = self.spare.pop().unwrap_or_default();
+            out.clear();
+            let unit = self.load(source, source.unit_of(rank))?;
+            let payload = &self.units[unit].1[range];
+            match self.stack.last() {
+                Some(base) if entry.base.is_some() => {
+                    if base.kind != entry.kind {
+                        return Err(RestoreError::WrongKind {
+                            oid: source.oid(rank)?,
+                        });
+                    }
+                    let bytes = base.bytes.as_deref().unwrap_or_default();
+                    delta::apply(bytes, payload, LARGEST, &mut out)
+                        .map_err(|error| delta_error(source, rank, error))?;
+                }
+                _ => out.extend_from_slice(payload),
+            }
+            self.push(&entry, out);
+        }
+        Ok(self.stack.len() - 1)
+    }
+
+    /// The entry `rank` and where its payload is in its unit.
+    fn locate(
+        &self,
+        source: &Source,
+        rank: u32,
+    ) -> Result<(SourceEntry, std::ops::Range<usize>), RestoreError> {
+        let mut start = 0;
+        for entry in source.entries(source.unit_of(rank)) {
+            let size = usize::try_from(entry.size);
+            let size =
+                size.map_err(|_| delta_error(source, rank, DeltaError::TooLarge(entry.size)))?;
+            if entry.rank == rank {
+                return Ok((entry, start..start + size));
+            }
+            start += size;
+        }
+        Err(RestoreError::MissingBase {
+            base: source.oid(rank)?,
+        })
+    }
+
+    /// The place of `unit` among the kept units.
+    fn load(&mut self, source: &Source, unit: usize) -> Result<usize, RestoreError> {
+        if let Some(at) = self.units.iter().position(|(kept, _)| *kept == unit) {
+            let kept = self.units.remove(at);
+            self.units.push(kept);
+        } else {
+            let coming = usize::try_from(source.unit(unit).1.bytes).unwrap_or(usize::MAX);
+            let mut kept = coming.saturating_add(self.units.iter().map(|(_, raw)| raw.len()).sum());
+            let mut raw = Vec::new();
+            while kept > UNIT_BYTES && !self.units.is_empty() {
+                raw = self.units.remove(0).1;
+                kept -= raw.len();
+            }
+            self.read_unit(source, unit, &mut raw)?;
+            self.units.push((unit, raw));
+        }
+        Ok(self.units.len() - 1)
+    }
+
+    fn push(&mut self, entry: &SourceEntry, bytes: Vec<u8>) {
+        self.stack.push(Object {
+            rank: entry.rank,
+            kind: entry.kind,
+            bytes: Some(bytes),
+        });
+        let mut kept: usize = self
+            .stack
+            .iter()
+            .filter_map(|object| Some(object.bytes.as_ref()?.len()))
+            .sum();
+        // The top is the base of what comes next; the bottom is needed again last.
+        let last = self.stack.len() - 1;
+        for object in &mut self.stack[..last] {
+            if kept <= STACK_BYTES {
+                break;
+            }
+            kept -= object.bytes.take().map_or(0, |bytes| bytes.len());
+        }
+    }
+
+    fn pop(&mut self) {
+        if let Some(bytes) = self.stack.pop().and_then(|object| object.bytes) {
+            self.recycle(bytes);
+        }
+    }
+
+    fn clear(&mut self) {
+        while !self.stack.is_empty() {
+            self.pop();
+        }
+    }
+}
+
+fn delta_error(source: &Source, rank: u32, error: DeltaError) -> RestoreError {
+    match source.oid(rank) {
+        Ok(oid) => RestoreError::Delta { oid, source: error },
+        Err(error) => error.into(),
+    }
+}

@@ -1,0 +1,186 @@
+//! Makes the repository around the restored pack: the skeleton first, the pack, the refs, and
+//! `HEAD` last. Without `HEAD`, Git does not take the directory for a repository, so a half
+//! restored one never looks finished. Each function can be repeated.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use gix::bstr::{BStr, ByteSlice as _};
+
+use super::super::format::{RefTarget, Refs};
+use super::RestoreError;
+
+/// Where an operation's store lies within a Git directory.
+pub const STORE_NAME: &str = "mug";
+
+/// Where the repository goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// What the user named.
+    pub path: PathBuf,
+    /// Whether it is to have no working tree.
+    pub bare: bool,
+}
+
+impl Target {
+    /// The Git directory.
+    pub fn git_dir(&self) -> PathBuf {
+        if self.bare {
+            self.path.clone()
+        } else {
+            self.path.join(".git")
+        }
+    }
+
+    /// Refuses a directory that holds anything but the store of a restore that has published
+    /// nothing yet.
+    pub fn check_free(&self) -> Result<(), RestoreError> {
+        let free = if self.bare {
+            only_holds(&self.path, STORE_NAME)?
+        } else {
+            only_holds(&self.path, ".git")? && only_holds(&self.git_dir(), STORE_NAME)?
+        };
+        if free {
+            Ok(())
+        } else {
+            Err(RestoreError::TargetTaken {
+                path: self.path.clone(),
+            })
+        }
+    }
+}
+
+fn only_holds(path: &Path, name: &str) -> Result<bool, RestoreError> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => {
+            entries.try_fold(true, |free, entry| Ok(free && entry?.file_name() == name))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
+        Err(error) => Err(error),
+    }
+    .map_err(RestoreError::io(path))
+}
+
+/// Moves what `git init` would make into the Git directory, all but `HEAD`. `scratch` is a
+/// directory of the operation on the same file system; it is emptied.
+pub fn skeleton(target: &Target, scratch: &Path) -> Result<(), RestoreError> {
+    let git_dir = target.git_dir();
+    let error = |path: &Path, error| RestoreError::io(path)(error);
+    remove_dir(scratch)?;
+    fs::create_dir_all(scratch).map_err(|e| error(scratch, e))?;
+    let kind = if target.bare {
+        gix::create::Kind::Bare
+    } else {
+        gix::create::Kind::WithWorktree
+    };
+    gix::create::into(scratch, kind, gix::create::Options::default())
+        .map_err(|e| error(scratch, io::Error::other(e.to_string())))?;
+    let made = if target.bare {
+        scratch.to_owned()
+    } else {
+        scratch.join(".git")
+    };
+    for entry in fs::read_dir(&made).map_err(|e| error(&made, e))? {
+        let entry = entry.map_err(|e| error(&made, e))?;
+        let to = git_dir.join(entry.file_name());
+        if entry.file_name() == "HEAD" || to.symlink_metadata().is_ok() {
+            continue;
+        }
+        sync_all(&entry.path())?;
+        fs::rename(entry.path(), &to).map_err(|e| error(&to, e))?;
+    }
+    sync_dir(&git_dir)?;
+    remove_dir(scratch)
+}
+
+/// Writes the refs: those that name objects as packed refs, symbolic ones as files, then `HEAD`.
+pub fn refs(git_dir: &Path, refs: &Refs) -> Result<(), RestoreError> {
+    let packed = packed_refs(refs);
+    if !packed.is_empty() {
+        write_file(&git_dir.join("packed-refs"), &packed)?;
+    }
+    for (name, target) in &refs.refs {
+        if let RefTarget::Symbolic(to) = target {
+            let path = git_dir.join(OsStr::from_bytes(name));
+            let parent = path.parent().unwrap_or(git_dir);
+            fs::create_dir_all(parent).map_err(RestoreError::io(parent))?;
+            write_file(&path, &symbolic(to.as_bstr()))?;
+        }
+    }
+    sync_all(&git_dir.join("refs"))?;
+    let head = match &refs.head {
+        Some(RefTarget::Object(oid)) => format!("{oid}\n").into_bytes(),
+        Some(RefTarget::Symbolic(to)) => symbolic(to.as_bstr()),
+        // Git needs one; a branch that does not exist is what a new repository has.
+        None => symbolic(b"refs/heads/main".as_bstr()),
+    };
+    write_file(&git_dir.join("HEAD"), &head)
+}
+
+fn packed_refs(refs: &Refs) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, target) in &refs.refs {
+        if let RefTarget::Object(oid) = target {
+            if out.is_empty() {
+                out.extend_from_slice(b"# pack-refs with: sorted \n");
+            }
+            out.extend_from_slice(format!("{oid} ").as_bytes());
+            out.extend_from_slice(name);
+            out.push(b'\n');
+        }
+    }
+    out
+}
+
+fn symbolic(to: &BStr) -> Vec<u8> {
+    [b"ref: ".as_slice(), to, b"\n"].concat()
+}
+
+/// Replaces `path` by a file with these bytes, which are on disk before they can be seen.
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), RestoreError> {
+    let mut lock = path.as_os_str().to_owned();
+    lock.push(".lock");
+    let lock = PathBuf::from(lock);
+    let write = || {
+        let mut file = File::create(&lock)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&lock, path)
+    };
+    write().map_err(RestoreError::io(path))?;
+    sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Syncs a file, or a directory with all in it.
+fn sync_all(path: &Path) -> Result<(), RestoreError> {
+    let meta = path.symlink_metadata().map_err(RestoreError::io(path))?;
+    if meta.is_dir() {
+        for entry in fs::read_dir(path).map_err(RestoreError::io(path))? {
+            sync_all(&entry.map_err(RestoreError::io(path))?.path())?;
+        }
+    }
+    if meta.is_symlink() {
+        return Ok(());
+    }
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(RestoreError::io(path))
+}
+
+/// Syncs a directory's entries.
+pub(super) fn sync_dir(path: &Path) -> Result<(), RestoreError> {
+    File::open(path)
+        .and_then(|dir| dir.sync_all())
+        .map_err(RestoreError::io(path))
+}
+
+fn remove_dir(path: &Path) -> Result<(), RestoreError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(RestoreError::io(path)(error)),
+        _ => Ok(()),
+    }
+}
