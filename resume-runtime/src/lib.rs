@@ -21,6 +21,7 @@ mod retry;
 mod rows;
 mod runner;
 mod scheduler;
+mod signal;
 mod state;
 mod stopped;
 pub mod store;
@@ -45,6 +46,7 @@ pub use resumable::{Checkpoint, Resumable, Step, StepInfo, StepResult, Transitio
 pub use resume_macros::Resumable;
 pub use retry::RetryPolicy;
 pub use scheduler::{Builder, Handle, Scheduler, Start};
+pub use signal::{PAUSED_BY_SIGNAL, Signals, pause_on_signals};
 pub use state::State;
 pub use stopped::Stopped;
 pub use table::{Table, TableKey};

@@ -5,12 +5,11 @@ mod active;
 mod builder;
 mod handle;
 mod machine;
+mod service;
 mod start;
 mod task;
 
 pub use builder::Builder;
 pub use handle::Handle;
-pub use start::Start;
-
-mod service;
 pub use service::Scheduler;
+pub use start::Start;

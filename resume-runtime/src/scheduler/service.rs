@@ -144,11 +144,12 @@ impl Scheduler {
     /// Asks every operation of this process to pause, and those that start later
     /// as well.
     pub fn pause_all(&self) {
-        self.pause_all_by(PausedBy::Caller);
+        self.inner.active.pause_all(PausedBy::Caller);
     }
 
-    pub(crate) fn pause_all_by(&self, by: PausedBy) {
-        self.inner.active.pause_all(by);
+    /// What a watcher holds, so that it does not keep the store open.
+    pub(crate) fn pauser(&self) -> Arc<Active> {
+        Arc::clone(&self.inner.active)
     }
 
     /// Waits until this process drives nothing.
