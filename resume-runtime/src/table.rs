@@ -19,6 +19,10 @@ pub struct Table<K, V> {
 impl<K, V> Table<K, V> {
     /// The table of this name. The name is stored: letters, digits, `-`, `_`,
     /// at most 64 of them.
+    ///
+    /// # Panics
+    ///
+    /// On a name that is empty or longer; at compile time, in a constant.
     pub const fn new(name: &'static str) -> Self {
         assert!(
             !name.is_empty() && name.len() <= 64,

@@ -55,8 +55,9 @@ pub(crate) fn parent(path: &Path) -> Option<PathBuf> {
     })
 }
 
-/// Device and inode.
+/// Device and inode; none where the system has no such thing.
 #[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "none on other systems")]
 pub(crate) fn identity(meta: &fs::Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
     Some((meta.dev(), meta.ino()))

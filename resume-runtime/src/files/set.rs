@@ -16,7 +16,7 @@ use crate::faults::Faults;
 pub(crate) struct Files {
     /// The operation's own folder; a store in memory may have none.
     private: Option<PathBuf>,
-    files: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, Entry>,
     faults: Arc<dyn Faults>,
 }
 
@@ -34,7 +34,7 @@ impl Files {
         committed: BTreeMap<String, FileRecord>,
         faults: Arc<dyn Faults>,
     ) -> Self {
-        let files = committed
+        let entries = committed
             .into_iter()
             .map(|(name, record)| {
                 let entry = Entry {
@@ -47,14 +47,14 @@ impl Files {
             .collect();
         Self {
             private,
-            files,
+            entries,
             faults,
         }
     }
 
     /// Whether the slice has changed anything that a commit must sync or say.
     pub(crate) fn is_dirty(&self) -> bool {
-        self.files.values().any(|entry| {
+        self.entries.values().any(|entry| {
             entry.open.as_ref().is_some_and(OpenFile::is_dirty)
                 || entry.committed.as_ref() != Some(&entry.current)
         })
@@ -68,7 +68,7 @@ impl Files {
         check_name(name)?;
         let private = self.private()?;
         if let Some(to) = self
-            .files
+            .entries
             .get(name)
             .and_then(|entry| entry.current.installed.as_ref())
         {
@@ -78,39 +78,37 @@ impl Files {
             )));
         }
         let mut current = self
-            .files
+            .entries
             .get(name)
             .map_or_else(FileRecord::default, |entry| entry.current.clone());
-        let len = match self.files.get(name).and_then(|e| e.committed.as_ref()) {
-            Some(record) => Some(record.len),
-            None => {
-                current.dir = dir.map(std::path::absolute).transpose()?.map(Place);
-                None
-            }
-        };
+        let committed = self.entries.get(name).and_then(|e| e.committed.as_ref());
+        let len = committed.map(|record| record.len);
+        if committed.is_none() {
+            current.dir = dir.map(std::path::absolute).transpose()?.map(Place);
+        }
         let path = current.path(&private, name);
         let open = OpenFile::open(path, len, current.dir.is_none())?;
-        let entry = self.files.entry(name.to_owned()).or_default();
+        let entry = self.entries.entry(name.to_owned()).or_default();
         entry.current = current;
         entry.open = Some(open);
         Ok(())
     }
 
     pub(crate) fn is_open(&self, name: &str) -> bool {
-        self.files
+        self.entries
             .get(name)
             .is_some_and(|entry| entry.open.is_some())
     }
 
     pub(crate) fn len(&self, name: &str) -> u64 {
-        self.files.get(name).map_or(0, |entry| {
+        self.entries.get(name).map_or(0, |entry| {
             entry.open.as_ref().map_or(entry.current.len, OpenFile::len)
         })
     }
 
     /// Whether appending `more` bytes needs no write.
     pub(crate) fn has_room(&self, name: &str, more: usize) -> bool {
-        self.files
+        self.entries
             .get(name)
             .and_then(|entry| entry.open.as_ref())
             .is_some_and(|open| open.has_room(more))
@@ -125,7 +123,7 @@ impl Files {
     /// until the next commit.
     pub(crate) fn restart(&mut self, name: &str) -> Result<(), StepError> {
         let private = self.private()?;
-        let entry = self.files.get_mut(name).ok_or_else(|| not_open(name))?;
+        let entry = self.entries.get_mut(name).ok_or_else(|| not_open(name))?;
         entry.open = None;
         entry.current.generation = entry.committed.as_ref().map_or(0, |r| r.generation + 1);
         entry.current.len = 0;
@@ -135,7 +133,7 @@ impl Files {
     }
 
     pub(crate) fn read(&mut self, name: &str) -> Result<ReadFile, StepError> {
-        if !self.files.contains_key(name) {
+        if !self.entries.contains_key(name) {
             return Err(StepError::fatal(format!(
                 "nothing was ever written to `{name}`"
             )));
@@ -150,7 +148,7 @@ impl Files {
     pub(crate) fn install(&mut self, name: &str, to: &Path) -> Result<(), StepError> {
         let to = std::path::absolute(to)?;
         let private = self.private()?;
-        let Some(entry) = self.files.get_mut(name) else {
+        let Some(entry) = self.entries.get_mut(name) else {
             return Err(StepError::fatal(format!(
                 "nothing was ever written to `{name}`"
             )));
@@ -193,7 +191,7 @@ impl Files {
     /// Puts everything on disk; gives what the commit has to say.
     pub(crate) fn sync(&mut self, commit: u64) -> io::Result<Vec<(String, FileRecord)>> {
         let mut changed = Vec::new();
-        for (name, entry) in &mut self.files {
+        for (name, entry) in &mut self.entries {
             if let Some(open) = &mut entry.open {
                 if open.is_dirty() {
                     open.sync(&*self.faults)?;
@@ -211,7 +209,7 @@ impl Files {
 
     /// The commit was made: old generations can go.
     pub(crate) fn committed(&mut self) {
-        for (name, entry) in &mut self.files {
+        for (name, entry) in &mut self.entries {
             if let (Some(old), Some(private)) = (&entry.committed, &self.private)
                 && old.generation != entry.current.generation
             {
@@ -228,7 +226,7 @@ impl Files {
         let Some(private) = self.private.clone() else {
             return;
         };
-        for (name, entry) in &mut self.files {
+        for (name, entry) in &mut self.entries {
             entry.open = None;
             let Some(dir) = &entry.current.dir else {
                 continue;
@@ -253,7 +251,7 @@ impl Files {
     }
 
     fn opened(&mut self, name: &str) -> Result<&mut OpenFile, StepError> {
-        self.files
+        self.entries
             .get_mut(name)
             .and_then(|entry| entry.open.as_mut())
             .ok_or_else(|| not_open(name))

@@ -83,18 +83,17 @@ impl Seat {
     async fn slots(&self) -> Result<Option<Vec<OwnedSemaphorePermit>>, Stopped> {
         let mut permits = Vec::new();
         for limit in &self.limits {
-            let permit = match Arc::clone(limit).try_acquire_owned() {
-                Ok(permit) => permit,
-                Err(_) => {
-                    mark(&self.db, &self.id, Mark::Waits(WaitingFor::Slot)).await?;
-                    tokio::select! {
-                        permit = Arc::clone(limit).acquire_owned() => match permit {
-                            Ok(permit) => permit,
-                            Err(_) => return Err(Stopped::Shutdown { id: self.id.to_string() }),
-                        },
-                        () = self.pause.raised() => return Ok(None),
-                    }
-                }
+            let permit = if let Ok(permit) = Arc::clone(limit).try_acquire_owned() {
+                permit
+            } else {
+                mark(&self.db, &self.id, Mark::Waits(WaitingFor::Slot)).await?;
+                let permit = tokio::select! {
+                    permit = Arc::clone(limit).acquire_owned() => permit,
+                    () = self.pause.raised() => return Ok(None),
+                };
+                permit.map_err(|_| Stopped::Shutdown {
+                    id: self.id.to_string(),
+                })?
             };
             permits.push(permit);
         }
