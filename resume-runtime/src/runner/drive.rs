@@ -135,12 +135,22 @@ impl<M: Resumable> Runner<M> {
             .pause
             .raised_by()
             .map_or(PausedBy::Caller, |(by, _)| by);
+        let joined = !self.latch.is_held();
         let paused = Mark::Paused {
             waiting_for: None,
             message: None,
-            joined: !self.latch.is_held(),
+            joined,
         };
         mark(&self.db, &self.id, paused).await?;
+        if !joined {
+            // Others may have it once its thread has ended. A process that
+            // leaves before that is dead, which says the same.
+            let (db, id, latch) = (self.db.clone(), Arc::clone(&self.id), self.latch.clone());
+            tokio::spawn(async move {
+                latch.join().await;
+                mark(&db, &id, Mark::Released).await
+            });
+        }
         Ok(Ending::Stopped(Stopped::Paused {
             id: self.id.to_string(),
             by,

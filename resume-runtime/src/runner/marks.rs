@@ -21,6 +21,8 @@ pub(crate) enum Mark {
         message: Option<String>,
         joined: bool,
     },
+    /// The thread that was left behind when it was paused has ended.
+    Released,
     /// It failed.
     Failed(String),
     /// It will be tried again then.
@@ -42,6 +44,10 @@ pub(crate) async fn mark(db: &Database, id: &str, mark: Mark) -> Result<Written,
         if op.owner.as_ref() != Some(&me) {
             return Ok(Written::Lost);
         }
+        if matches!(mark, Mark::Released) && op.status == OperationStatus::Running {
+            // It was taken up again meanwhile, by this process.
+            return Ok(Written::Yes);
+        }
         op.last_updated = now();
         let kind = apply(&mut op, &mark);
         records::put(txn, &op)?;
@@ -57,8 +63,14 @@ pub(crate) async fn mark(db: &Database, id: &str, mark: Mark) -> Result<Written,
 }
 
 fn apply(op: &mut Operation, mark: &Mark) -> Option<EventKind> {
-    op.waiting_for = None;
+    if !matches!(mark, Mark::Released) {
+        op.waiting_for = None;
+    }
     match mark {
+        Mark::Released => {
+            op.owner = None;
+            None
+        }
         Mark::Paused {
             waiting_for,
             message,

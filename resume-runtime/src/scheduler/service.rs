@@ -101,13 +101,14 @@ impl Scheduler {
         // In hand before it is seen, so that nobody finds it without an owner.
         let id: Arc<str> = op.id.as_str().into();
         let seat = self.seat(&id, M::KIND)?;
-        self.inner
-            .db
-            .write(move |txn| {
-                records::put(txn, &op)?;
-                event::append(txn, &op.id, &Event::of(EventKind::Created, &op))
-            })
-            .await?;
+        let written = self.inner.db.write(move |txn| {
+            records::put(txn, &op)?;
+            event::append(txn, &op.id, &Event::of(EventKind::Created, &op))
+        });
+        if let Err(error) = written.await {
+            self.inner.active.leave(&id);
+            return Err(error.into());
+        }
         Ok(spawn(seat, machine))
     }
 
