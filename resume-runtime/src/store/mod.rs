@@ -6,13 +6,17 @@
 //! backend has little to do.
 
 use std::ops::{Bound, ControlFlow};
+use std::path::Path;
 
 mod committer;
 mod error;
+mod lmdb;
 mod memory;
 
 pub(crate) use committer::Committer;
 pub use error::StoreError;
+pub(crate) use lmdb::Identity;
+pub use lmdb::LmdbStore;
 pub use memory::MemoryStore;
 
 /// The longest key, in bytes, that every backend holds.
@@ -116,6 +120,15 @@ pub trait Store: Send + Sync + 'static {
         &self,
         body: &mut dyn FnMut(&mut dyn WriteTxn) -> Result<(), StoreError>,
     ) -> Result<(), StoreError>;
+
+    /// Writes a copy of one consistent view to the directory `to`, which can be
+    /// opened as a store; it must not hold one yet.
+    fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        Err(StoreError::Backend(format!(
+            "it is of a kind that cannot be copied to {}",
+            to.display()
+        )))
+    }
 }
 
 /// Refuses a key that a backend could not hold.

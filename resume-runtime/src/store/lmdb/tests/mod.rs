@@ -1,0 +1,1 @@
+//! What LMDB leaves to its user, case by case.
