@@ -159,3 +159,38 @@ fn last(txn: &dyn ReadTxn, id: &str) -> Result<Option<u64>, StoreError> {
 fn key(id: &str, number: u64) -> Vec<u8> {
     [&records::prefix(id)[..], &number.to_be_bytes()].concat()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::database::Database;
+    use crate::operation::OperationType;
+
+    #[test]
+    fn the_journal_keeps_the_first_and_the_newest() {
+        let db = Database::in_memory().unwrap();
+        let mut op = Operation::new(OperationType::Pack, String::new(), HashMap::new());
+        let other = Event::of(EventKind::Created, &op);
+        let neighbour = format!("{}0", op.id);
+        let id = op.id.clone();
+        db.write_blocking(move |txn| {
+            append(txn, &neighbour, &other)?;
+            op.commits = 0;
+            append(txn, &op.id, &Event::of(EventKind::Created, &op))?;
+            for number in 1..=2500 {
+                op.commits = number;
+                append(txn, &op.id, &Event::of(EventKind::Commit, &op))?;
+            }
+            Ok(())
+        })
+        .unwrap();
+        let events = db.read(|txn| list(txn, &id)).unwrap();
+        assert_eq!(events.len(), 1001);
+        assert_eq!(events[0].kind, EventKind::Created);
+        let numbers: Vec<u64> = events[1..].iter().map(|e| e.commit).collect();
+        assert_eq!(numbers, (1501..=2500).collect::<Vec<_>>());
+    }
+}

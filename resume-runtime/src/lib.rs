@@ -114,7 +114,9 @@ mod error;
 mod event;
 mod faults;
 mod files;
+mod folder;
 mod latch;
+mod manager;
 mod operation;
 mod owner;
 mod pace;
@@ -141,6 +143,7 @@ pub use database::Database;
 pub use error::{Classify, ErrorClass, RestoreError, StepError};
 pub use event::{Event, EventKind};
 pub use files::ReadFile;
+pub use manager::{ManagerError, OperationManager};
 pub use operation::{
     Operation, OperationProgress, OperationState, OperationStatus, OperationType, Owner, Timing,
     UnknownName, WaitingFor,

@@ -3,7 +3,7 @@
 use std::ops::{Bound, ControlFlow};
 
 use crate::operation::{Operation, OperationStatus};
-use crate::store::{Direction, ReadTxn, Space, StoreError, WriteTxn};
+use crate::store::{Direction, ReadTxn, Space, StoreError, Visit, WriteTxn};
 
 /// The record of `id`.
 pub(crate) fn get(txn: &dyn ReadTxn, id: &str) -> Result<Option<Operation>, StoreError> {
@@ -14,32 +14,48 @@ pub(crate) fn get(txn: &dyn ReadTxn, id: &str) -> Result<Option<Operation>, Stor
 
 /// Writes `op` and keeps the index by status in step with it.
 pub(crate) fn put(txn: &mut dyn WriteTxn, op: &Operation) -> Result<(), StoreError> {
-    if let Ok(Some(old)) = get(txn.as_read(), &op.id)
-        && (old.status, old.created_at) != (op.status, op.created_at)
-    {
-        txn.delete(Space::ByStatus, &index_key(&old))?;
+    let stored = txn.get(Space::Operations, op.id.as_bytes())?;
+    match stored.map(|bytes| parse(&op.id, &bytes)) {
+        Some(Ok(old)) if old.created_at == op.created_at => put_over(txn, op, Some(old.status)),
+        Some(Ok(old)) => {
+            txn.delete(Space::ByStatus, &index_key(&old, old.status))?;
+            put_over(txn, op, None)
+        }
+        Some(Err(_)) => {
+            remove_index_entries(txn, &op.id)?;
+            put_over(txn, op, None)
+        }
+        None => put_over(txn, op, None),
     }
+}
+
+/// Writes `op` over a record that is known to be stored with the same time of
+/// creation and the status `was`, or over none: without reading it.
+pub(crate) fn put_over(
+    txn: &mut dyn WriteTxn,
+    op: &Operation,
+    was: Option<OperationStatus>,
+) -> Result<(), StoreError> {
     let bytes = serde_json::to_vec(op).map_err(|e| StoreError::Record {
         id: op.id.clone(),
         reason: e.to_string(),
     })?;
     txn.put(Space::Operations, op.id.as_bytes(), &bytes)?;
-    txn.put(Space::ByStatus, &index_key(op), &[])
+    if was == Some(op.status) {
+        return Ok(());
+    }
+    if let Some(was) = was {
+        txn.delete(Space::ByStatus, &index_key(op, was))?;
+    }
+    txn.put(Space::ByStatus, &index_key(op, op.status), &[])
 }
 
 /// Removes the record of `id` and all that belongs to it in the store.
 pub(crate) fn delete(txn: &mut dyn WriteTxn, id: &str) -> Result<(), StoreError> {
     match get(txn.as_read(), id) {
-        Ok(Some(op)) => txn.delete(Space::ByStatus, &index_key(&op))?,
+        Ok(Some(op)) => txn.delete(Space::ByStatus, &index_key(&op, op.status))?,
         Ok(None) => {}
-        // Nothing says where its index entry is: look for it.
-        Err(StoreError::Record { .. }) => {
-            for key in keys(txn.as_read(), Space::ByStatus, &[])? {
-                if key.ends_with(id.as_bytes()) {
-                    txn.delete(Space::ByStatus, &key)?;
-                }
-            }
-        }
+        Err(StoreError::Record { .. }) => remove_index_entries(txn, id)?,
         Err(e) => return Err(e),
     }
     txn.delete(Space::Operations, id.as_bytes())?;
@@ -48,6 +64,16 @@ pub(crate) fn delete(txn: &mut dyn WriteTxn, id: &str) -> Result<(), StoreError>
     for space in [Space::Tables, Space::Files, Space::Events] {
         for key in keys(txn.as_read(), space, &prefix)? {
             txn.delete(space, &key)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the index entries of a record that does not say where they are.
+fn remove_index_entries(txn: &mut dyn WriteTxn, id: &str) -> Result<(), StoreError> {
+    for key in keys(txn.as_read(), Space::ByStatus, &[])? {
+        if key.get(INDEX_ID..) == Some(id.as_bytes()) {
+            txn.delete(Space::ByStatus, &key)?;
         }
     }
     Ok(())
@@ -70,7 +96,10 @@ pub(crate) fn by_status(
         ),
         Direction::Forward,
         &mut |key, _| {
-            let Some(id) = key.get(9..).and_then(|id| std::str::from_utf8(id).ok()) else {
+            let Some(id) = key
+                .get(INDEX_ID..)
+                .and_then(|id| std::str::from_utf8(id).ok())
+            else {
                 return ControlFlow::Continue(());
             };
             match get(txn, id) {
@@ -114,7 +143,7 @@ pub(crate) fn scan(
     space: Space,
     id: &str,
     direction: Direction,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    visit: Visit<'_>,
 ) -> Result<(), StoreError> {
     let prefix = prefix(id);
     let end = upper(&prefix);
@@ -142,7 +171,8 @@ pub(crate) fn upper(prefix: &[u8]) -> Bound<Vec<u8>> {
     Bound::Unbounded
 }
 
-fn parse(id: &str, bytes: &[u8]) -> Result<Operation, StoreError> {
+/// The record of `id` out of its stored bytes.
+pub(crate) fn parse(id: &str, bytes: &[u8]) -> Result<Operation, StoreError> {
     let unreadable = |reason: String| StoreError::Record {
         id: id.to_owned(),
         reason,
@@ -154,10 +184,13 @@ fn parse(id: &str, bytes: &[u8]) -> Result<Operation, StoreError> {
     Ok(op)
 }
 
-fn index_key(op: &Operation) -> Vec<u8> {
+/// Where the id begins in an index key.
+const INDEX_ID: usize = 9;
+
+fn index_key(op: &Operation, status: OperationStatus) -> Vec<u8> {
     // Ordered by time as unsigned, then reversed: the newest first.
     let created = op.created_at.timestamp_micros().cast_unsigned() ^ (1 << 63);
-    let mut key = vec![status_byte(op.status)];
+    let mut key = vec![status_byte(status)];
     key.extend_from_slice(&(!created).to_be_bytes());
     key.extend_from_slice(op.id.as_bytes());
     key

@@ -2,10 +2,10 @@
 //! outlive it.
 
 use std::collections::BTreeMap;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
-use super::{Direction, ReadTxn, Space, Store, StoreError, WriteTxn, check_key};
+use super::{Direction, ReadTxn, Space, Store, StoreError, Visit, WriteTxn, check_key};
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -15,7 +15,7 @@ type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 pub struct MemoryStore {
     spaces: RwLock<Spaces>,
     #[cfg(test)]
-    failures: std::sync::Mutex<std::collections::VecDeque<StoreError>>,
+    failures: tests::Failures,
 }
 
 impl MemoryStore {
@@ -27,16 +27,12 @@ impl MemoryStore {
     /// Makes the next write fail with `error` when it would be made durable.
     #[cfg(test)]
     pub(crate) fn fail_next(&self, error: StoreError) {
-        self.failures.lock().unwrap().push_back(error);
+        self.failures.push(error);
     }
 
     #[cfg(test)]
     fn commit(&self) -> Result<(), StoreError> {
-        self.failures
-            .lock()
-            .unwrap()
-            .pop_front()
-            .map_or(Ok(()), Err)
+        self.failures.next()
     }
 
     #[cfg(not(test))]
@@ -99,7 +95,7 @@ impl ReadTxn for Spaces {
         space: Space,
         bounds: (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), StoreError> {
         if super::is_empty(bounds) {
             return Ok(());
@@ -145,7 +141,7 @@ impl ReadTxn for Txn<'_> {
         space: Space,
         bounds: (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), StoreError> {
         self.spaces.scan(space, bounds, direction, visit)
     }
@@ -177,7 +173,24 @@ impl WriteTxn for Txn<'_> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+
     use super::*;
+
+    /// Errors that the next writes are to fail with.
+    #[derive(Debug, Default)]
+    pub(super) struct Failures(Mutex<VecDeque<StoreError>>);
+
+    impl Failures {
+        pub(super) fn push(&self, error: StoreError) {
+            self.0.lock().unwrap().push_back(error);
+        }
+
+        pub(super) fn next(&self) -> Result<(), StoreError> {
+            self.0.lock().unwrap().pop_front().map_or(Ok(()), Err)
+        }
+    }
 
     fn get(store: &MemoryStore, key: &[u8]) -> Option<Vec<u8>> {
         let mut value = None;

@@ -76,6 +76,9 @@ pub enum Direction {
     Backward,
 }
 
+/// What a scan hands its rows to: key and value.
+pub type Visit<'v> = &'v mut (dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'v);
+
 /// A consistent view of a store.
 pub trait ReadTxn {
     /// The value under `key`.
@@ -87,7 +90,7 @@ pub trait ReadTxn {
         space: Space,
         bounds: (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), StoreError>;
 }
 

@@ -96,16 +96,13 @@ impl LmdbStore {
     ) -> Result<Self, StoreError> {
         let key = Identity::of(dir)?;
         let mut stores = open_stores();
-        let shared = match stores.get(&key) {
-            Some(shared) => {
-                shared.data.check(&dir.join("data.mdb"))?;
-                Arc::clone(shared)
-            }
-            None => {
-                let shared = Arc::new(open()?);
-                stores.insert(key, Arc::clone(&shared));
-                shared
-            }
+        let shared = if let Some(shared) = stores.get(&key) {
+            shared.data.check(&dir.join("data.mdb"))?;
+            Arc::clone(shared)
+        } else {
+            let shared = Arc::new(open()?);
+            stores.insert(key, Arc::clone(&shared));
+            shared
         };
         Ok(Self {
             key,
@@ -123,12 +120,7 @@ impl LmdbStore {
         self.key
     }
 
-    #[cfg(test)]
-    pub(super) fn env(&self) -> &Shared {
-        self.shared.as_ref().unwrap()
-    }
-
-    fn shared(&self) -> Result<&Shared, StoreError> {
+    pub(super) fn shared(&self) -> Result<&Shared, StoreError> {
         self.shared.as_deref().ok_or(StoreError::Closed)
     }
 }
@@ -187,11 +179,13 @@ impl Shared {
         let found = check::check(&dir, true)?;
         let env = open_env(&dir, sizes, EnvFlags::empty())?;
         let failed = |e| open_failure(&dir, e);
+        let mut dbs = open_databases(&env).map_err(failed)?;
         // Creating takes LMDB's write lock; most of the time it is not needed.
-        let dbs = match open_databases(&env).map_err(failed)? {
-            Some(dbs) => dbs,
-            None => create_databases(&env).map_err(failed)?,
-        };
+        if dbs.is_none() {
+            create_databases(&env).map_err(failed)?;
+            dbs = open_databases(&env).map_err(failed)?;
+        }
+        let dbs = dbs.ok_or(StoreError::Closed)?;
         check_format(&dir, &env, dbs[Space::Meta as usize])?;
         if found == Found::Nothing {
             place::sync(&dir)?;
@@ -311,23 +305,18 @@ fn open_databases(env: &Env<WithoutTls>) -> heed::Result<Option<[Db; Space::ALL.
     Ok(all.and_then(|all| all.try_into().ok()))
 }
 
-fn create_databases(env: &Env<WithoutTls>) -> heed::Result<[Db; Space::ALL.len()]> {
+fn create_databases(env: &Env<WithoutTls>) -> heed::Result<()> {
     let txn = env.write_txn()?;
-    let dbs = env.create_databases_and_commit(txn, |opener, txn| -> heed::Result<_> {
-        let mut dbs = Vec::with_capacity(Space::ALL.len());
+    env.create_databases_and_commit(txn, |opener, txn| -> heed::Result<_> {
         for space in Space::ALL {
-            dbs.push(opener.create_database::<Bytes, Bytes>(txn, Some(space.name()))?);
+            let db = opener.create_database::<Bytes, Bytes>(txn, Some(space.name()))?;
+            if space == Space::Meta && db.get(txn, FORMAT_KEY)?.is_none() {
+                db.put(txn, FORMAT_KEY, FORMAT.to_string().as_bytes())?;
+            }
         }
-        let meta = dbs[Space::Meta as usize];
-        if meta.get(txn, FORMAT_KEY)?.is_none() {
-            meta.put(txn, FORMAT_KEY, FORMAT.to_string().as_bytes())?;
-        }
-        let [a, b, c, d, e, f, g] = dbs[..] else {
-            unreachable!("one database a space");
-        };
-        Ok(CommitOrAbort::<_, ()>::Commit([a, b, c, d, e, f, g]))
+        Ok(CommitOrAbort::<_, ()>::Commit(()))
     })?;
-    Ok(dbs.unwrap_commit())
+    Ok(())
 }
 
 fn check_format(dir: &Path, env: &Env<WithoutTls>, meta: Db) -> Result<(), StoreError> {

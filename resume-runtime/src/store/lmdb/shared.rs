@@ -86,9 +86,10 @@ impl Shared {
     ) -> Result<(), StoreError> {
         // A store that is only inspected has no slot among LMDB's readers: its
         // pages are kept from writers by the lock alone.
-        let _lock = match self.writable {
-            true => None,
-            false => Some(self.lock.shared()?),
+        let _lock = if self.writable {
+            None
+        } else {
+            Some(self.lock.shared()?)
         };
         let mut cleared = false;
         loop {

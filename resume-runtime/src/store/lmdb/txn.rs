@@ -1,13 +1,15 @@
 //! Reads and writes in one LMDB transaction.
 
 use std::cell::RefCell;
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 
 use heed::{RoTxn, RwTxn, WithoutTls};
 
 use super::failure::Failure;
 use super::shared::Shared;
-use crate::store::{Direction, MAX_KEY, ReadTxn, Space, StoreError, WriteTxn, check_key, is_empty};
+use crate::store::{
+    Direction, MAX_KEY, ReadTxn, Space, StoreError, Visit, WriteTxn, check_key, is_empty,
+};
 
 pub(super) struct Read<'e> {
     pub(super) shared: &'e Shared,
@@ -31,7 +33,7 @@ impl ReadTxn for Read<'_> {
         space: Space,
         bounds: (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), StoreError> {
         scan(self.shared, &self.txn, space, bounds, direction, visit)
             .map_err(|e| self.shared.fail(e))
@@ -58,7 +60,7 @@ impl ReadTxn for Write<'_> {
         space: Space,
         bounds: (Bound<&[u8]>, Bound<&[u8]>),
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: Visit<'_>,
     ) -> Result<(), StoreError> {
         scan(self.shared, &self.txn, space, bounds, direction, visit).map_err(|e| self.fail(e))
     }
@@ -107,7 +109,7 @@ fn scan(
     space: Space,
     (low, high): (Bound<&[u8]>, Bound<&[u8]>),
     direction: Direction,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    visit: Visit<'_>,
 ) -> heed::Result<()> {
     // LMDB knows no empty key; all keys are after it.
     let low = match low {
