@@ -1,6 +1,6 @@
 //! The derive behind `resume_runtime::Resumable`.
 //!
-//! The way of an enum through this crate: [`parse`](mod@parse) reads the enum and
+//! The way of an enum through this crate: `parse` reads the enum and
 //! its attributes as they were written and goes on after a mistake, so that one
 //! build shows them all; `valid` turns that into a machine that is right, or into
 //! errors on the author's own tokens; `expand` writes the implementation.

@@ -65,10 +65,10 @@ impl Step<Download> for Verify {
 }
 impl Step<Download> for Install {
     async fn run(self, _: &mut Context<'_, Download>) -> StepResult<Download> {
-        self.len.map_or_else(
-            || Err(StepError::fatal("no length")),
-            |len| Transition::done(len),
-        )
+        match self.len {
+            Some(len) => Transition::done(len),
+            None => Err(StepError::fatal("no length")),
+        }
     }
 }
 
