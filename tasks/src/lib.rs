@@ -1,5 +1,4 @@
 //! The library behind the `mug` binary.
 #![forbid(unsafe_code)]
 
-pub mod core;
 pub mod pack;
