@@ -1,4 +1,5 @@
 //! The library behind the `mug` binary.
 #![forbid(unsafe_code)]
 
+pub mod core;
 pub mod pack;
