@@ -2,18 +2,19 @@
 //! breaks.
 //!
 //! ```text
-//! cargo run -p examples --example download -- /tmp/body
+//! cargo run -p examples --example download
 //! ```
 //!
 //! This serves 64 MiB from a server of its own on the loopback interface, which
-//! drops every connection sooner or later, and checks the digest at the end. Stop
+//! drops every connection sooner or later, and checks the digest at the end; the file
+//! is `download.bin` in the temporary directory, or the one that is given. Stop
 //! it with Ctrl-C or `kill -9`, and continue with the id that it says at the start:
 //!
 //! ```text
 //! cargo run -p examples --example download -- --resume op-...
 //! ```
 //!
-//! A real server does as well: `-- /tmp/body http://host/path [--sha256 HEX]`.
+//! A real server does as well: `-- <file> http://host/path [--sha256 HEX]`.
 //!
 //! What to look at: the cursor of `Fetch` is the committed length of the file and
 //! nothing else; the open connection is kept from slice to slice but never relied
@@ -229,8 +230,8 @@ mod v1 {
 #[derive(clap::Parser)]
 struct Args {
     /// The file to write
-    #[arg(required_unless_present = "resume")]
-    to: Option<PathBuf>,
+    #[arg(default_value_os_t = std::env::temp_dir().join("download.bin"))]
+    to: PathBuf,
     /// Where to get it; a bad server of its own if not given
     url: Option<String>,
     /// The digest that it must have
@@ -258,27 +259,26 @@ async fn run(args: Args) -> Result<(), Error> {
     let scheduler = Scheduler::builder(Database::open(&args.common.state)?)
         .register::<Download>(move |_| Ok(client.clone()))
         .build();
-    let handle = match (args.common.resume, args.to) {
-        (Some(id), _) => scheduler.resume::<Download>(&id)?,
-        (None, Some(to)) => {
-            let (url, sha256) = match args.url {
-                Some(url) => (url, args.sha256),
-                None => (DEMO_URL.to_owned(), Some(DEMO.sha256())),
-            };
-            let input = Input {
-                url,
-                to: std::path::absolute(to)?,
-                sha256,
-            };
-            scheduler.start::<Download>(input, Start::new()).await?
-        }
-        (None, None) => unreachable!("required without --resume"),
+    let handle = if let Some(id) = args.common.resume {
+        scheduler.resume::<Download>(&id)?
+    } else {
+        let (url, sha256) = match args.url {
+            Some(url) => (url, args.sha256),
+            None => (DEMO_URL.to_owned(), Some(DEMO.sha256())),
+        };
+        let input = Input {
+            url,
+            to: std::path::absolute(args.to)?,
+            sha256,
+        };
+        scheduler.start::<Download>(input, Start::new()).await?
     };
     let len = command::watch(&scheduler, handle).await?;
     let connections = server.connections();
-    command::say(&format!(
-        "{len} bytes; the demo server took {connections} connections"
-    ));
+    command::say(&format!("{len} bytes"));
+    if connections > 0 {
+        command::say(&format!("the server took {connections} connections"));
+    }
     Ok(())
 }
 
