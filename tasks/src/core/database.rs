@@ -108,14 +108,13 @@ fn name_for(common_dir: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
-    fn user(dir: &Path, holds_all: bool) -> Result<UserDir, CoreError> {
-        Ok(UserDir {
+    fn user(dir: &Path, holds_all: bool) -> UserDir {
+        UserDir {
             path: dir.join("state"),
             holds_all,
-        })
+        }
     }
 
     #[test]
@@ -123,7 +122,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let common = dir.path().join("common");
         std::fs::create_dir(&common).unwrap();
-        let db = MugDb::for_repository_in(&common, &user(dir.path(), false)).unwrap();
+        let db = MugDb::for_repository_in(&common, &Ok(user(dir.path(), false))).unwrap();
         assert_eq!(
             db.dir().unwrap(),
             common.join("mug").canonicalize().unwrap()
@@ -137,7 +136,7 @@ mod tests {
         let open = |name: &str| {
             let common = dir.path().join(name);
             std::fs::create_dir(&common).unwrap();
-            let db = MugDb::for_repository_in(&common, &user(dir.path(), true)).unwrap();
+            let db = MugDb::for_repository_in(&common, &Ok(user(dir.path(), true))).unwrap();
             assert!(!common.join("mug").exists());
             db.dir().unwrap().to_owned()
         };

@@ -65,7 +65,6 @@ impl Repository {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::core::resume::OperationManager;
     use crate::core::resume::OperationType;

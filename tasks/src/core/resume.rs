@@ -19,7 +19,6 @@ pub use resume_runtime::{
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::core::database::MugDb;
     use resume_runtime::store::Space;
@@ -222,7 +221,7 @@ mod tests {
         ]
         .map(|it| create(&manager, it).id);
         edit(&manager, &custom, |record| {
-            record["kind"] = json!("pack-restore")
+            record["kind"] = json!("pack-restore");
         });
         manager
             .update_status(&clone, OperationStatus::Paused)
@@ -256,7 +255,7 @@ mod tests {
             manager.update_status(id, OperationStatus::Paused).unwrap();
         }
         edit(&manager, &second, |record| {
-            record["last_updated"] = json!("2001-01-01T00:00:00Z")
+            record["last_updated"] = json!("2001-01-01T00:00:00Z");
         });
         assert_eq!(
             manager.get_latest_pausable("pack").unwrap().unwrap().id,
@@ -407,7 +406,7 @@ mod tests {
             .unwrap();
         for id in [&old, &paused, &running] {
             edit(&manager, id, |record| {
-                record["last_updated"] = json!("2001-01-01T00:00:00Z")
+                record["last_updated"] = json!("2001-01-01T00:00:00Z");
             });
         }
         assert_eq!(manager.cleanup_old(30).unwrap(), 1);

@@ -47,7 +47,6 @@ impl UserDir {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     fn chosen(vars: &[(&str, &str)]) -> Result<UserDir, CoreError> {

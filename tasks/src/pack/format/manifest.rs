@@ -184,7 +184,6 @@ impl Manifest {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     fn sample() -> Manifest {

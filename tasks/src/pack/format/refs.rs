@@ -169,7 +169,6 @@ fn check_name(name: &BStr) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     fn oid(byte: u8) -> RefTarget {

@@ -120,11 +120,11 @@ impl Bases {
         let mut chain = vec![rank];
         let mut next = Some(rank);
         while let Some(rank) = next {
-            next = self.locate(source, rank)?.0.base;
+            next = Self::locate(source, rank)?.0.base;
             chain.extend(next);
         }
         for rank in chain.into_iter().rev() {
-            let (entry, range) = self.locate(source, rank)?;
+            let (entry, range) = Self::locate(source, rank)?;
             if entry.size > LARGEST {
                 return Err(delta_error(source, rank, DeltaError::TooLarge(entry.size)));
             }
@@ -152,7 +152,6 @@ impl Bases {
 
     /// The entry `rank` and where its payload is in its unit.
     fn locate(
-        &self,
         source: &Source,
         rank: u32,
     ) -> Result<(SourceEntry, std::ops::Range<usize>), RestoreError> {

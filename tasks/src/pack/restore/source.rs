@@ -175,22 +175,20 @@ impl Source {
                     .peekable()
             })
             .collect();
-        let mut last = None;
+        let mut before = None;
         std::iter::from_fn(move || {
-            let mut least: Option<(usize, ObjectId)> = None;
+            let mut lowest: Option<(usize, ObjectId)> = None;
             for (at, layer) in layers.iter_mut().enumerate() {
                 match layer.peek() {
-                    None => {}
                     Some(Err(_)) => return layer.next().map(|error| error.map_err(Into::into)),
-                    Some(Ok((oid, _))) => {
-                        if least.is_none_or(|(_, least)| *oid < least) {
-                            least = Some((at, *oid));
-                        }
+                    Some(Ok((oid, _))) if lowest.is_none_or(|(_, lowest)| *oid < lowest) => {
+                        lowest = Some((at, *oid));
                     }
+                    _ => {}
                 }
             }
-            let (at, oid) = least?;
-            if last.replace(oid) == Some(oid) {
+            let (at, oid) = lowest?;
+            if before.replace(oid) == Some(oid) {
                 return Some(Err(RestoreError::Duplicate { oid }));
             }
             layers[at].next().map(|object| object.map_err(Into::into))

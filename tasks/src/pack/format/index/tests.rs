@@ -1,5 +1,4 @@
 //! Round trips and damage of whole index files.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io;
 use std::path::Path;

@@ -194,10 +194,10 @@ pub(super) fn add_layer(repo: &Path, out: &Path, frame_size: u32, order: Order) 
     } else {
         vec![]
     };
-    let pack = crate::pack::format::PackDir::open(out);
-    let older: HashSet<ObjectId> = pack
+    let existing = crate::pack::format::PackDir::open(out);
+    let known: HashSet<ObjectId> = existing
         .iter()
-        .flat_map(|pack| pack.layers().unwrap())
+        .flat_map(|existing| existing.layers().unwrap())
         .flat_map(|layer| {
             layer
                 .index()
@@ -207,10 +207,10 @@ pub(super) fn add_layer(repo: &Path, out: &Path, frame_size: u32, order: Order) 
         })
         .collect();
     let mut objects = objects(repo);
-    objects.retain(|object| !older.contains(&object.oid));
+    objects.retain(|object| !known.contains(&object.oid));
     for object in &mut objects {
         if let Some(base) = object.base
-            && older.contains(&base)
+            && known.contains(&base)
         {
             object.entry.base = Base::External(base);
             object.base = None;
