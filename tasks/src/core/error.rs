@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use resume_runtime::ManagerError;
 use resume_runtime::store::StoreError;
 
 /// Why a repository or its store can't be used.
@@ -25,6 +26,9 @@ pub enum CoreError {
     /// The store can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A record of an operation can't be used.
+    #[error(transparent)]
+    Manager(#[from] ManagerError),
     /// Nothing says where the user's state belongs.
     #[error(
         "there is no place for state: set HOME, XDG_STATE_HOME or MUG_STATE_DIR to an absolute path"

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::core::error::CoreError;
 use gix::bstr::BString;
 use gix_hash::ObjectId;
 
@@ -15,6 +16,9 @@ pub enum RestoreError {
     /// The pack directory is not as its format says.
     #[error(transparent)]
     Format(#[from] FormatError),
+    /// The store of the new repository can't be used.
+    #[error(transparent)]
+    Core(#[from] CoreError),
     /// The file system said no.
     #[error("could not read or write '{}'", path.display())]
     Io {
@@ -88,6 +92,26 @@ pub enum RestoreError {
     /// More objects than a Git pack can number.
     #[error("the pack has more objects than a Git pack can hold")]
     TooManyObjects,
+    /// The pack is another one than when the operation began.
+    #[error("the pack '{}' was replaced since this restore began; put the former one back, or delete the operation and restore again", path.display())]
+    Replaced {
+        /// The pack.
+        path: PathBuf,
+    },
+    /// The directory to restore to is taken by an operation.
+    #[error("operation {id} restores to '{}' already; continue it with --resume {id}, or delete it first", path.display())]
+    TargetBusy {
+        /// The target.
+        path: PathBuf,
+        /// The operation.
+        id: String,
+    },
+    /// There is no directory that a restore could have begun in.
+    #[error("no restore to '{}' was begun; leave --resume out to begin one", path.display())]
+    NotBegun {
+        /// The target.
+        path: PathBuf,
+    },
     /// The directory to restore to is taken.
     #[error("the target '{}' exists and is not empty; name a new directory", path.display())]
     TargetTaken {

@@ -7,11 +7,13 @@
 //!
 //! The units of work are the [groups](super::format::Group) of the layers, in order. Several threads
 //! encode units ([`encode`]), one appends them to the pack ([`writer`]), which is where it can stop
-//! and go on: behind the last unit whose bytes are on disk.
+//! and go on: behind the last unit whose bytes are on disk. [`machine`] is the operation around it.
 
 pub mod encode;
 pub mod error;
 pub mod idx;
+pub mod machine;
+pub mod prepare;
 pub mod publish;
 pub mod source;
 pub mod writer;
@@ -22,4 +24,5 @@ mod objects;
 mod tests;
 
 pub use error::RestoreError;
+pub use machine::{Env, Input, Output, Restore};
 pub use source::Source;

@@ -184,3 +184,18 @@ fn remove_dir(path: &Path) -> Result<(), RestoreError> {
         _ => Ok(()),
     }
 }
+
+/// Makes the pack and its index read-only, as Git does.
+pub fn seal(stem: &Path) -> Result<(), RestoreError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    for extension in ["pack", "idx"] {
+        let path = stem.with_extension(extension);
+        let seal = || {
+            let mut permissions = fs::metadata(&path)?.permissions();
+            permissions.set_mode(permissions.mode() & 0o444);
+            fs::set_permissions(&path, permissions)
+        };
+        seal().map_err(RestoreError::io(&path))?;
+    }
+    Ok(())
+}

@@ -44,12 +44,13 @@ pub struct SourceEntry {
 }
 
 impl Source {
-    /// Opens all layers of `pack`, and checks what concerns them together: that no object is there
-    /// twice, and that every base and every ref's object is there.
-    pub fn open(pack: &PackDir) -> Result<Self, RestoreError> {
+    /// Opens the `count` oldest layers of `pack`, and checks what concerns them together: that no
+    /// object is there twice, and that every base and every ref's object is there.
+    pub fn open(pack: &PackDir, count: usize) -> Result<Self, RestoreError> {
         let mut layers = Vec::new();
         let (mut objects, mut units) = (0u32, 0);
-        for layer in pack.layers()? {
+        for manifest in pack.manifest().layers.iter().take(count) {
+            let layer = pack.layer(manifest)?;
             let (first_rank, first_unit) = (objects, units);
             objects = objects
                 .checked_add(layer.index().objects())
@@ -97,6 +98,13 @@ impl Source {
         self.layers
             .iter()
             .map(|numbered| numbered.layer.index().stream_bytes())
+            .sum()
+    }
+
+    /// The length of the payloads of the units before `unit` in bytes.
+    pub fn bytes_before(&self, unit: usize) -> u64 {
+        (0..unit.min(self.units))
+            .map(|unit| self.unit(unit).1.bytes)
             .sum()
     }
 
@@ -275,7 +283,7 @@ impl Source {
     }
 }
 
-/// Opens the pack directory `path` for restoring.
+/// Opens the pack directory `path`, with all of its layers, for restoring.
 pub fn open(path: &Path) -> Result<Source, RestoreError> {
-    Source::open(&PackDir::open(path)?)
+    Source::open(&PackDir::open(path)?, usize::MAX)
 }

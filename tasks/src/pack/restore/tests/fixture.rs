@@ -312,3 +312,26 @@ fn refs(repo: &Path) -> Refs {
     };
     Refs::new(Some(head), refs)
 }
+
+/// Makes a pack of a repository without any commit.
+pub(super) fn add_empty_layer(out: &Path) {
+    let layer = Layer {
+        objects: vec![],
+        entries: vec![],
+    };
+    let dir = out.join("layers/new");
+    std::fs::create_dir_all(&dir).unwrap();
+    let index = std::fs::File::create(dir.join("index")).unwrap();
+    let index = write_index(index, Path::new("index"), 1000, &[], &layer).unwrap();
+    let refs = Refs::new(Some(RefTarget::Symbolic("refs/heads/trunk".into())), vec![]);
+    let refs = refs.to_bytes(Path::new("refs")).unwrap();
+    std::fs::write(dir.join("refs"), &refs).unwrap();
+    let refs = crate::pack::format::FileDigest::of(&refs);
+    let layer = LayerManifest::new(0, 0, [], index, refs);
+    std::fs::rename(&dir, out.join("layers").join(layer.id.to_string())).unwrap();
+    std::fs::write(
+        out.join("manifest.json"),
+        Manifest::new(vec![layer]).to_bytes(),
+    )
+    .unwrap();
+}

@@ -2,4 +2,5 @@
 //! against it.
 
 mod fixture;
+mod operation;
 mod plain;

@@ -66,8 +66,17 @@ fn git_dir(repo: &Path) -> PathBuf {
     }
 }
 
+/// The packs of a repository.
+pub(super) fn packs(repo: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(git_dir(repo).join("objects/pack")).unwrap();
+    let packs = files.map(|entry| entry.unwrap().path());
+    packs
+        .filter(|path| path.extension().is_some_and(|ext| ext == "pack"))
+        .collect()
+}
+
 /// The restored repository is sound, has the same refs, and an index like git's own.
-fn assert_restored(repo: &Path, restored: &Path) {
+pub(super) fn assert_restored(repo: &Path, restored: &Path) {
     let report = git(restored, &["fsck", "--full", "--strict"]);
     assert_eq!(report, "", "fsck must have nothing to say");
     assert_eq!(show_refs(restored), show_refs(repo));
@@ -77,14 +86,7 @@ fn assert_restored(repo: &Path, restored: &Path) {
         fs::read_to_string(git_dir(restored).join("refs/remotes/origin/HEAD")).unwrap(),
         "ref: refs/remotes/origin/main\n"
     );
-    let packs: Vec<PathBuf> = fs::read_dir(git_dir(restored).join("objects/pack"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    let pack = packs
-        .iter()
-        .find(|path| path.extension().is_some_and(|ext| ext == "pack"))
-        .unwrap();
+    let pack = packs(restored).pop().unwrap();
     let again = restored.join("again.idx");
     git(
         restored,
