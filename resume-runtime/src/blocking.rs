@@ -6,7 +6,7 @@
 
 use std::any::Any;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -177,6 +177,13 @@ impl<M: Resumable> Blocking<M> {
     /// [`Context::install`](crate::Context::install).
     pub fn install(&mut self, name: &str, to: &Path) -> Result<(), StepError> {
         self.files.install(name, to)
+    }
+
+    /// The operation's own folder, for what is no append-only file: links, a
+    /// cache. It may not exist yet, nothing in it is rolled back, and it goes
+    /// when the operation is done. [`sync`](Self::sync) what a state relies on.
+    pub fn folder(&self) -> Result<PathBuf, StepError> {
+        self.files.private()
     }
 
     /// Puts a file or directory on disk that the step wrote by itself, with the

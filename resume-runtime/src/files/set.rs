@@ -244,7 +244,8 @@ impl Files {
         &*self.faults
     }
 
-    fn private(&self) -> Result<PathBuf, StepError> {
+    /// The operation's own folder.
+    pub(crate) fn private(&self) -> Result<PathBuf, StepError> {
         self.private.clone().ok_or_else(|| {
             StepError::fatal("this store is kept in memory and has no directory for files")
         })

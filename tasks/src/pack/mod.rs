@@ -1,7 +1,17 @@
 //! Packs: a repository's objects and refs as a directory of compressed frames that any disk or
 //! static file server can hold.
 
+pub mod create;
+pub(crate) mod delta;
+pub mod encode;
 pub mod format;
+pub mod plan;
 pub mod restore;
+pub mod scan;
+pub mod select;
+pub mod source;
 
 mod ordered;
+
+#[cfg(test)]
+pub(crate) mod testing;

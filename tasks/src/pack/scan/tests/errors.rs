@@ -1,0 +1,106 @@
+//! Missing, mistaken and damaged objects.
+
+use std::{fs, io::Write as _};
+
+use super::{reach, universe};
+use crate::pack::{
+    scan::{Scan, ScanError},
+    source::{SourceError, SourceList},
+    testing::{GitRepo, git_in},
+};
+
+fn remove(repo: &GitRepo, id: &str) {
+    fs::remove_file(repo.git_dir().join("objects").join(&id[..2]).join(&id[2..])).unwrap();
+}
+
+#[test]
+fn a_missing_blob_is_named_with_a_tree_that_needs_it() {
+    let repo = GitRepo::history(3);
+    let blob = repo.git(&["rev-parse", "HEAD:readme"]);
+    let tree = repo.git(&["rev-parse", "HEAD^{tree}"]);
+    remove(&repo, &blob);
+    let universe = universe(repo.git_dir());
+    let Err(error) = reach(repo.git_dir(), &universe, &[]) else {
+        panic!("a blob is missing")
+    };
+    assert!(
+        matches!(&error, ScanError::Missing { id, kind: "tree", needed_by } if *id == blob && *needed_by == tree),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_missing_parent_is_named_with_its_child() {
+    let repo = GitRepo::history(3);
+    let parent = repo.git(&["rev-parse", "HEAD~1"]);
+    remove(&repo, &parent);
+    let universe = universe(repo.git_dir());
+    let Err(error) = reach(repo.git_dir(), &universe, &[]) else {
+        panic!("a commit is missing")
+    };
+    assert!(
+        matches!(&error, ScanError::Missing { id, kind: "commit", .. } if *id == parent),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_only_unreachable_objects_miss_does_not_matter() {
+    let repo = GitRepo::history(3);
+    repo.git(&["checkout", "-q", "-b", "lost"]);
+    repo.write("lost", "soon missing");
+    repo.commit("lost");
+    let blob = repo.git(&["rev-parse", "HEAD:lost"]);
+    repo.git(&["checkout", "-q", "main"]);
+    remove(&repo, &blob);
+    super::agree(&repo, &["main"], &["main"]);
+    let universe = universe(repo.git_dir());
+    assert!(reach(repo.git_dir(), &universe, &["lost"]).is_err());
+}
+
+#[test]
+fn a_reference_as_another_kind_is_named() {
+    let repo = GitRepo::history(2);
+    let commit = repo.git(&["rev-parse", "HEAD"]);
+    repo.write(
+        "bad",
+        format!("object {commit}\ntype tree\ntag bad\ntagger a <a> 1 +0000\n\nx\n"),
+    );
+    let tag = repo.git(&["hash-object", "-t", "tag", "--literally", "-w", "bad"]);
+    repo.git(&["update-ref", "refs/tags/bad", &tag]);
+    let universe = universe(repo.git_dir());
+    let Err(error) = reach(repo.git_dir(), &universe, &["bad"]) else {
+        panic!("the tag is wrong")
+    };
+    assert!(
+        matches!(&error, ScanError::WrongKind { id, found: "commit", expected: "tree", kind: "tag", .. } if *id == commit),
+        "{error}"
+    );
+}
+
+#[test]
+fn damage_in_a_pack_is_named_with_pack_offset_and_object() {
+    let repo = GitRepo::history(8);
+    repo.git(&["repack", "-q", "-a", "-d"]);
+    let commit = repo.git(&["rev-parse", "HEAD~4"]);
+    let list = SourceList::find(&repo.git_dir().join("objects")).unwrap();
+    let path = &list.packs[0].path;
+    let shown = git_in(&repo.path(), &["verify-pack", "-v", path.to_str().unwrap()]).stdout;
+    let shown = String::from_utf8(shown).unwrap();
+    let row = shown
+        .lines()
+        .find(|line| line.starts_with(&commit))
+        .unwrap();
+    let offset: u64 = row.split_whitespace().nth(4).unwrap().parse().unwrap();
+    let mut bytes = fs::read(path).unwrap();
+    bytes[usize::try_from(offset).unwrap() + 8] ^= 0x55;
+    fs::remove_file(path).unwrap();
+    fs::File::create(path).unwrap().write_all(&bytes).unwrap();
+    let universe = universe(repo.git_dir());
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let scanned = Scan::new(&universe).run(&universe, 0, 2, &stop, &|_| false);
+    assert!(
+        matches!(&scanned, Err(ScanError::Source(SourceError::Entry { offset: at, id, .. })) if *at == offset && *id == commit),
+        "{scanned:?}"
+    );
+}
