@@ -103,7 +103,7 @@ fn check(output: &Path, repo: &GitRepo, revisions: &[&str]) -> Refs {
         repo.reachable(revisions).into_iter().collect()
     };
     assert_eq!(packed, expected);
-    let source = Arc::new(Source::open(&pack).unwrap());
+    let source = Arc::new(Source::open(&pack, 1).unwrap());
     let mut encoder = Encoder::new(source.clone());
     for unit in 0..source.units() {
         encoder.encode(unit).unwrap();
