@@ -14,7 +14,7 @@ use super::super::format::{Digest, PackDir};
 use super::encode::Units;
 use super::publish::{self, Target};
 use super::writer::{PackWriter, read_table};
-use super::{RestoreError, Source, idx};
+use super::{RestoreError, Source, idx, worktree};
 
 /// The machine's name in the records of operations.
 pub const KIND: &str = "pack-restore";
@@ -47,12 +47,15 @@ impl Input {
 }
 
 /// What was restored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
     /// The number of objects.
     pub objects: u64,
     /// The length of the Git pack in bytes.
     pub pack_bytes: u64,
+    /// Why the working tree was not written, if it could not be: a filter that is missing, for
+    /// example. The repository is complete without it.
+    pub no_tree: Option<String>,
 }
 
 /// What a process needs to restore.
@@ -125,9 +128,15 @@ pub enum Restore {
     /// Writes its index.
     #[step]
     Index(Index),
-    /// Makes the repository around them.
+    /// Moves them into the new repository.
     #[step(effect)]
     Publish(Publish),
+    /// Writes the working tree.
+    #[step(effect)]
+    Tree(Tree),
+    /// Writes the refs, and `HEAD` last.
+    #[step(effect)]
+    Refs(Refs),
 }
 
 /// The first step's state.
@@ -149,12 +158,28 @@ pub struct Index {
     checksum: String,
 }
 
-/// The state of publishing.
+/// The state of moving the pack into the repository.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Publish {
     plan: Plan,
     /// The pack's checksum; none if there are no objects.
     checksum: Option<String>,
+}
+
+/// The state of writing the working tree.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Tree {
+    plan: Plan,
+    pack_bytes: u64,
+}
+
+/// The state of writing the refs.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Refs {
+    plan: Plan,
+    pack_bytes: u64,
+    /// Why there is no working tree, if it could not be written.
+    no_tree: Option<String>,
 }
 
 impl Step<Restore> for Check {
@@ -270,36 +295,76 @@ impl Step<Restore> for Index {
 impl Step<Restore> for Publish {
     async fn run(self, cx: &mut Context<'_, Restore>) -> StepResult<Restore> {
         cx.blocking(move |b| {
-            let source = b.env().source(&b.input().pack, &self.plan)?;
             let target = b.input().target();
             let git_dir = target.git_dir();
-            let stem = self
-                .checksum
-                .map(|sum| git_dir.join(format!("objects/pack/pack-{sum}")));
-            // What has a HEAD is in use: all but the operation's record was published before.
-            if !git_dir.join("HEAD").exists() {
-                publish::skeleton(&target, &own_dir(b).join("skeleton"))?;
-                if let Some(stem) = &stem {
-                    b.install(PACK, &stem.with_extension("pack"))?;
-                    b.install(INDEX, &stem.with_extension("idx"))?;
-                    publish::seal(stem)?;
-                }
-                publish::refs(&git_dir, source.newest().refs())?;
-            } else if stem
-                .as_ref()
-                .is_some_and(|stem| !stem.with_extension("idx").exists())
-            {
-                return Err(RestoreError::TargetTaken { path: target.path }.into());
-            }
-            let pack_bytes = stem.map_or(Ok(0), |stem| {
+            target.check_unborn()?;
+            publish::skeleton(&target, &own_dir(b).join("skeleton"))?;
+            let mut pack_bytes = 0;
+            if let Some(checksum) = self.checksum {
+                let stem = git_dir.join(format!("objects/pack/pack-{checksum}"));
                 let pack = stem.with_extension("pack");
-                std::fs::metadata(&pack)
-                    .map(|meta| meta.len())
-                    .map_err(RestoreError::io(pack))
-            })?;
+                b.install(PACK, &pack)?;
+                b.install(INDEX, &stem.with_extension("idx"))?;
+                publish::seal(&stem)?;
+                pack_bytes = std::fs::metadata(&pack)
+                    .map_err(RestoreError::io(&pack))?
+                    .len();
+            }
+            let plan = self.plan;
+            if target.bare {
+                return Transition::to(Refs {
+                    plan,
+                    pack_bytes,
+                    no_tree: None,
+                });
+            }
+            Transition::to(Tree { plan, pack_bytes })
+        })
+        .await
+    }
+}
+
+impl Step<Restore> for Tree {
+    async fn run(self, cx: &mut Context<'_, Restore>) -> StepResult<Restore> {
+        cx.blocking(move |b| {
+            let source = b.env().source(&b.input().pack, &self.plan)?;
+            let target = b.input().target();
+            target.check_unborn()?;
+            let mut no_tree = None;
+            if let Some(head) = worktree::head(source.newest().refs()) {
+                let scratch = own_dir(b).join("tree");
+                match worktree::check_out(&target, &scratch, head, b.interrupt())? {
+                    Ok(()) => worktree::move_in(&target, &scratch)?,
+                    Err(reason) => {
+                        publish::remove_dir(&scratch)?;
+                        b.note(format!("the working tree was not written: {reason}"));
+                        no_tree = Some(reason);
+                    }
+                }
+            }
+            Transition::to(Refs {
+                plan: self.plan,
+                pack_bytes: self.pack_bytes,
+                no_tree,
+            })
+        })
+        .await
+    }
+}
+
+impl Step<Restore> for Refs {
+    async fn run(self, cx: &mut Context<'_, Restore>) -> StepResult<Restore> {
+        cx.blocking(move |b| {
+            let source = b.env().source(&b.input().pack, &self.plan)?;
+            let target = b.input().target();
+            // What has a HEAD is in use: all but the operation's record was written before.
+            if target.check_unborn().is_ok() {
+                publish::refs(&target.git_dir(), source.newest().refs())?;
+            }
             Transition::done(Output {
                 objects: source.objects().into(),
-                pack_bytes,
+                pack_bytes: self.pack_bytes,
+                no_tree: self.no_tree,
             })
         })
         .await

@@ -22,6 +22,7 @@ mod delta;
 mod objects;
 #[cfg(test)]
 mod tests;
+mod worktree;
 
 pub use error::RestoreError;
 pub use machine::{Env, Input, Output, Restore};

@@ -51,6 +51,16 @@ impl Target {
             })
         }
     }
+
+    /// Refuses a directory that has a `HEAD`, which somebody else wrote.
+    pub fn check_unborn(&self) -> Result<(), RestoreError> {
+        match self.git_dir().join("HEAD").symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            _ => Err(RestoreError::TargetTaken {
+                path: self.path.clone(),
+            }),
+        }
+    }
 }
 
 fn only_holds(path: &Path, name: &str) -> Result<bool, RestoreError> {
@@ -178,7 +188,7 @@ pub(super) fn sync_dir(path: &Path) -> Result<(), RestoreError> {
         .map_err(RestoreError::io(path))
 }
 
-fn remove_dir(path: &Path) -> Result<(), RestoreError> {
+pub(super) fn remove_dir(path: &Path) -> Result<(), RestoreError> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(RestoreError::io(path)(error)),
         _ => Ok(()),

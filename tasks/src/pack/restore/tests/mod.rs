@@ -4,3 +4,4 @@
 mod fixture;
 mod operation;
 mod plain;
+mod tree;

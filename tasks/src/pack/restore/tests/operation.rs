@@ -64,6 +64,10 @@ async fn a_repository_is_restored_and_its_store_cleared() {
     for bare in [true, false] {
         let input = input(&out, &dir.path().join(format!("new-{bare}")), bare);
         let output = run(&input).await.unwrap();
+        assert_eq!(output.no_tree, None);
+        if !bare {
+            assert_eq!(git(&input.target, &["status", "--porcelain"]), "");
+        }
         assert_restored(&repo, &input.target);
         let (pack, _) = pack_bytes(&input.target);
         assert_eq!(output.pack_bytes, pack.len() as u64);
@@ -94,21 +98,21 @@ async fn pauses_and_other_thread_counts_change_no_byte() {
     let id = handle.id().to_owned();
     let mut stopped = pause_soon(handle).await;
     drop(scheduler);
-    let mut pauses = 0;
+    let mut count = 0;
     while let Err(Stopped::Paused { .. }) = stopped {
-        pauses += 1;
+        count += 1;
         assert!(!paused.target.join("HEAD").exists());
-        let scheduler = reopen(&paused, 1 + pauses % 3);
+        let scheduler = reopen(&paused, 1 + count % 3);
         let handle = scheduler.resume::<Restore>(&id).unwrap();
         // The first ones are paused at once, so that each step is met.
-        stopped = if pauses < 20 {
+        stopped = if count < 20 {
             pause_soon(handle).await
         } else {
             handle.await
         };
     }
     stopped.unwrap();
-    assert!(pauses > 0);
+    assert!(count > 0);
     assert!(pack_bytes(&whole.target) == pack_bytes(&paused.target));
     assert_restored(&repo, &paused.target);
 }
@@ -231,7 +235,8 @@ async fn an_empty_repository_comes_back_empty() {
         output,
         Output {
             objects: 0,
-            pack_bytes: 0
+            pack_bytes: 0,
+            no_tree: None
         }
     );
     assert_eq!(

@@ -31,6 +31,15 @@ fn encode(
 }
 
 fn restore(pack_dir: &Path, target: &Target) {
+    restore_objects(pack_dir, target);
+    let source = source::open(pack_dir).unwrap();
+    for _ in 0..2 {
+        publish::refs(&target.git_dir(), source.newest().refs()).unwrap();
+    }
+}
+
+/// All but the refs.
+pub(super) fn restore_objects(pack_dir: &Path, target: &Target) {
     let source = Arc::new(source::open(pack_dir).unwrap());
     target.check_free().unwrap();
     let git_dir = target.git_dir();
@@ -49,9 +58,6 @@ fn restore(pack_dir: &Path, target: &Target) {
     )
     .unwrap();
     assert!(!git_dir.join("HEAD").exists());
-    for _ in 0..2 {
-        publish::refs(&git_dir, source.newest().refs()).unwrap();
-    }
 }
 
 fn show_refs(repo: &Path) -> String {
