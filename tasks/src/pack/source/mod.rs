@@ -28,6 +28,8 @@ mod loose;
 mod packs;
 mod read;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 pub use catalog::{Catalog, Location};
 pub use children::Children;

@@ -11,6 +11,9 @@ use gix_hash::Kind::Sha1;
 
 use super::{Oid, PackSource, SourceError, SourceList, hex};
 
+/// Deflate makes at most 1032 bytes of one.
+const DEFLATE_MAX: u64 = 1032;
+
 /// A pack and its index, mapped into memory.
 pub struct Pack {
     /// The entries.
@@ -45,6 +48,15 @@ impl Pack {
             return Err(damaged("its index belongs to another pack".into()));
         }
         Ok(Self { data, index })
+    }
+
+    /// Refuses a size that the rest of the pack cannot inflate to, before anything rests on it.
+    pub(super) fn check_size(&self, entry: &gix_pack::data::Entry) -> Result<(), &'static str> {
+        let left = (self.data.pack_end() as u64).saturating_sub(entry.data_offset);
+        if entry.decompressed_size > left.saturating_mul(DEFLATE_MAX) {
+            return Err("its size cannot be right");
+        }
+        Ok(())
     }
 
     /// The id at `position` of the index.

@@ -6,8 +6,8 @@ use gix_zlib::{Decompress, FlushDecompress, Inflate, Status};
 use super::{Catalog, Location, NONE, Oid, Pack, SourceError, Sources, hex, loose, shape};
 use crate::pack::delta;
 
-/// Deflate makes at most 1032 bytes of one; a header that promises more lies.
-const DEFLATE_MAX: u64 = 1032;
+/// A copy instruction takes at least one byte, and copies less than 16 MiB.
+const COPY_MAX: u64 = 1 << 24;
 
 /// Reads entries and objects of one set of sources; one for each thread.
 pub struct Reader<'a> {
@@ -89,9 +89,13 @@ impl<'a> Reader<'a> {
             .inflate
             .prefix(input, &mut head)
             .map_err(|error| shape::damaged_entry(pack, position, error.to_string()))?;
-        delta::sizes(&head[..n])
-            .map(|(_, size, _)| size)
-            .map_err(|why| shape::damaged_entry(pack, position, why.into()))
+        let (_, size, _) = delta::sizes(&head[..n])
+            .map_err(|why| shape::damaged_entry(pack, position, why.into()))?;
+        if size > entry.decompressed_size.saturating_mul(COPY_MAX) {
+            let why = "its delta states an impossible size";
+            return Err(shape::damaged_entry(pack, position, why.into()));
+        }
+        Ok(size)
     }
 
     /// Delivers the entry of `id` from byte `from` on, in pieces of `piece` bytes (the last shorter).
@@ -170,10 +174,7 @@ impl<'a> Reader<'a> {
             .data
             .entry(pack.index.pack_offset_at_index(position))
             .map_err(|error| damaged(error.to_string()))?;
-        let left = (pack.data.pack_end() as u64).saturating_sub(entry.data_offset);
-        if entry.decompressed_size > left.saturating_mul(DEFLATE_MAX) {
-            return Err(damaged("its size cannot be right".into()));
-        }
+        pack.check_size(&entry).map_err(|why| damaged(why.into()))?;
         Ok((pack, entry))
     }
 

@@ -73,6 +73,7 @@ impl Shape {
                 .data
                 .entry(offset)
                 .map_err(|error| damaged(error.to_string()))?;
+            pack.check_size(&entry).map_err(|why| damaged(why.into()))?;
             let base = match entry.header {
                 Header::OfsDelta { base_distance } => Some(
                     entry
