@@ -7,7 +7,6 @@ use gix::bstr::BString;
 use gix_hash::ObjectId;
 
 use super::super::format::FormatError;
-pub use super::delta::DeltaError;
 
 /// Why a pack was not restored.
 #[derive(Debug, thiserror::Error)]
@@ -44,12 +43,12 @@ pub enum RestoreError {
         oid: ObjectId,
     },
     /// A delta can't be applied.
-    #[error("the delta of object {oid} can't be applied: {source}; create the pack anew")]
+    #[error("object {oid} can't be rebuilt: {reason}; create the pack anew")]
     Delta {
         /// The object.
         oid: ObjectId,
         /// Why.
-        source: DeltaError,
+        reason: &'static str,
     },
     /// A delta and its base are of different kinds.
     #[error(

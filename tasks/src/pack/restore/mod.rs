@@ -18,7 +18,6 @@ pub mod publish;
 pub mod source;
 pub mod writer;
 
-mod delta;
 mod objects;
 #[cfg(test)]
 mod tests;

@@ -4,11 +4,12 @@
 //! objects that are its ancestors. They are kept as a stack, within a budget; what fell off it, or
 //! lies in another unit or layer, is rebuilt from its frames.
 
+use super::super::delta;
 use super::super::format::{FormatError, FrameReader, Kind};
 use super::RestoreError;
-use super::delta::{self, DeltaError};
 use super::source::{Source, SourceEntry};
 
+const TOO_LARGE: &str = "it has more than 2 GiB, which is too much to rebuild in memory";
 /// The largest object that is rebuilt in memory. Git makes no deltas of files this large by default.
 const LARGEST: u64 = 2 << 30;
 /// The bytes of rebuilt bases that a thread keeps.
@@ -77,7 +78,7 @@ impl Bases {
             });
         }
         let bytes = object.bytes.as_deref().unwrap_or_default();
-        match delta::apply(bytes, payload, LARGEST, &mut out) {
+        match rebuild(bytes, payload, &mut out) {
             Ok(()) => Ok(out),
             Err(error) => Err(delta_error(source, entry.rank, error)),
         }
@@ -126,7 +127,7 @@ impl Bases {
         for rank in chain.into_iter().rev() {
             let (entry, range) = Self::locate(source, rank)?;
             if entry.size > LARGEST {
-                return Err(delta_error(source, rank, DeltaError::TooLarge(entry.size)));
+                return Err(delta_error(source, rank, TOO_LARGE));
             }
             let mut out = self.spare.pop().unwrap_or_default();
             out.clear();
@@ -140,7 +141,7 @@ impl Bases {
                         });
                     }
                     let bytes = base.bytes.as_deref().unwrap_or_default();
-                    delta::apply(bytes, payload, LARGEST, &mut out)
+                    rebuild(bytes, payload, &mut out)
                         .map_err(|error| delta_error(source, rank, error))?;
                 }
                 _ => out.extend_from_slice(payload),
@@ -158,8 +159,7 @@ impl Bases {
         let mut start = 0;
         for entry in source.entries(source.unit_of(rank)) {
             let size = usize::try_from(entry.size);
-            let size =
-                size.map_err(|_| delta_error(source, rank, DeltaError::TooLarge(entry.size)))?;
+            let size = size.map_err(|_| delta_error(source, rank, TOO_LARGE))?;
             if entry.rank == rank {
                 return Ok((entry, start..start + size));
             }
@@ -223,9 +223,19 @@ impl Bases {
     }
 }
 
-fn delta_error(source: &Source, rank: u32, error: DeltaError) -> RestoreError {
+/// Replaces `out` by what `delta` makes of `base`.
+fn rebuild(base: &[u8], delta: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
+    out.clear();
+    // Before memory is taken for it.
+    if delta::sizes(delta)?.1 > LARGEST {
+        return Err(TOO_LARGE);
+    }
+    delta::apply(base, delta, out, |_, _, _| {})
+}
+
+fn delta_error(source: &Source, rank: u32, reason: &'static str) -> RestoreError {
     match source.oid(rank) {
-        Ok(oid) => RestoreError::Delta { oid, source: error },
+        Ok(oid) => RestoreError::Delta { oid, reason },
         Err(error) => error.into(),
     }
 }
