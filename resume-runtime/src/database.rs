@@ -190,7 +190,6 @@ impl std::fmt::Debug for Database {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::store::Space;

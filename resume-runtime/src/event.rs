@@ -161,7 +161,6 @@ fn key(id: &str, number: u64) -> Vec<u8> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::collections::HashMap;
 

@@ -1,7 +1,5 @@
 //! Every method, unknown ids, and what other processes do meanwhile.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use serde_json::{Value, json};
 
 use super::*;

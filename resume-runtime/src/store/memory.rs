@@ -171,7 +171,6 @@ impl WriteTxn for Txn<'_> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::collections::VecDeque;
     use std::sync::Mutex;

@@ -43,13 +43,16 @@ impl Failure {
     }
 }
 
-/// An I/O error, or the full disk that is behind it.
 fn io_error(dir: &Path, error: io::Error) -> StoreError {
-    let data = dir.join("data.mdb");
-    let free = || {
+    sort(dir, error, || {
         let stat = rustix::fs::statvfs(dir).ok()?;
         Some(stat.f_bavail.saturating_mul(stat.f_frsize))
-    };
+    })
+}
+
+/// An I/O error, or the full disk that is behind it.
+fn sort(dir: &Path, error: io::Error, free: impl FnOnce() -> Option<u64>) -> StoreError {
+    let data = dir.join("data.mdb");
     match Errno::from_io_error(&error) {
         Some(Errno::NOSPC | Errno::DQUOT) => StoreError::Full {
             path: data,
@@ -63,5 +66,23 @@ fn io_error(dir: &Path, error: io::Error) -> StoreError {
             _ => StoreError::io(&data, error),
         },
         _ => StoreError::io(&data, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_a_broken_one() {
+        let error = |errno: Errno, free| sort(Path::new("d"), errno.into(), || Some(free));
+        let full = |error| matches!(error, StoreError::Full { .. });
+        assert!(full(error(Errno::IO, 4096)));
+        assert!(full(error(Errno::NOSPC, 1 << 40)));
+        assert!(full(error(Errno::DQUOT, 1 << 40)));
+        assert!(!full(error(Errno::IO, 1 << 40)));
+        assert!(!full(error(Errno::ACCESS, 0)));
+        assert!(error(Errno::IO, 0).is_transient());
+        assert!(!error(Errno::IO, 1 << 40).is_transient());
     }
 }
