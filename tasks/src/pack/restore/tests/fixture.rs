@@ -97,15 +97,16 @@ pub(super) enum Order {
     DepthFirst,
 }
 
-struct Object {
-    oid: ObjectId,
-    entry: Entry,
-    base: Option<ObjectId>,
-    payload: Vec<u8>,
+pub(super) struct Object {
+    pub(super) oid: ObjectId,
+    pub(super) entry: Entry,
+    /// The base within the layer.
+    pub(super) base: Option<ObjectId>,
+    pub(super) payload: Vec<u8>,
 }
 
 /// All objects of the repository's single pack, bases first.
-fn objects(repo: &Path) -> Vec<Object> {
+pub(super) fn objects(repo: &Path) -> Vec<Object> {
     let git_dir = repo.join(".git");
     let pack = std::fs::read_dir(git_dir.join("objects/pack"))
         .unwrap()
@@ -188,12 +189,6 @@ impl IndexSource for Layer {
 
 /// Adds a layer with the objects of `repo` that no older layer has to the pack directory `out`.
 pub(super) fn add_layer(repo: &Path, out: &Path, frame_size: u32, order: Order) {
-    let manifest_path = out.join("manifest.json");
-    let mut layers = if manifest_path.exists() {
-        Manifest::read(&manifest_path).unwrap().layers
-    } else {
-        vec![]
-    };
     let existing = crate::pack::format::PackDir::open(out);
     let known: HashSet<ObjectId> = existing
         .iter()
@@ -219,6 +214,17 @@ pub(super) fn add_layer(repo: &Path, out: &Path, frame_size: u32, order: Order) 
     if let Order::DepthFirst = order {
         objects = depth_first(objects);
     }
+    write_layer(out, frame_size, &refs(repo), objects);
+}
+
+/// Adds a layer of these objects to the pack directory `out`, whatever they are.
+pub(super) fn write_layer(out: &Path, frame_size: u32, refs: &Refs, mut objects: Vec<Object>) {
+    let manifest_path = out.join("manifest.json");
+    let mut layers = if manifest_path.exists() {
+        Manifest::read(&manifest_path).unwrap().layers
+    } else {
+        vec![]
+    };
     let mut ranks = HashMap::new();
     for (rank, object) in (0..).zip(&mut objects) {
         if let Some(base) = object.base {
@@ -241,7 +247,7 @@ pub(super) fn add_layer(repo: &Path, out: &Path, frame_size: u32, order: Order) 
     };
     let index = std::fs::File::create(dir.join("index")).unwrap();
     let index = write_index(index, Path::new("index"), frame_size, &frames, &layer).unwrap();
-    let refs = refs(repo).to_bytes(Path::new("refs")).unwrap();
+    let refs = refs.to_bytes(Path::new("refs")).unwrap();
     std::fs::write(dir.join("refs"), &refs).unwrap();
     let raw = objects.iter().map(|object| object.entry.size).sum();
     let refs = crate::pack::format::FileDigest::of(&refs);
@@ -285,7 +291,7 @@ fn frames(objects: &[Object], frame_size: u32) -> (Vec<FrameRow>, Vec<u8>) {
     (rows, file)
 }
 
-fn refs(repo: &Path) -> Refs {
+pub(super) fn refs(repo: &Path) -> Refs {
     let target = |oid: &str| RefTarget::Object(ObjectId::from_hex(oid.as_bytes()).unwrap());
     let listed = git(
         repo,
@@ -315,23 +321,7 @@ fn refs(repo: &Path) -> Refs {
 
 /// Makes a pack of a repository without any commit.
 pub(super) fn add_empty_layer(out: &Path) {
-    let layer = Layer {
-        objects: vec![],
-        entries: vec![],
-    };
-    let dir = out.join("layers/new");
-    std::fs::create_dir_all(&dir).unwrap();
-    let index = std::fs::File::create(dir.join("index")).unwrap();
-    let index = write_index(index, Path::new("index"), 1000, &[], &layer).unwrap();
     let refs = Refs::new(Some(RefTarget::Symbolic("refs/heads/trunk".into())), vec![]);
-    let refs = refs.to_bytes(Path::new("refs")).unwrap();
-    std::fs::write(dir.join("refs"), &refs).unwrap();
-    let refs = crate::pack::format::FileDigest::of(&refs);
-    let layer = LayerManifest::new(0, 0, [], index, refs);
-    std::fs::rename(&dir, out.join("layers").join(layer.id.to_string())).unwrap();
-    std::fs::write(
-        out.join("manifest.json"),
-        Manifest::new(vec![layer]).to_bytes(),
-    )
-    .unwrap();
+    std::fs::create_dir_all(out).unwrap();
+    write_layer(out, 1000, &refs, vec![]);
 }

@@ -2,6 +2,7 @@
 //! against it.
 
 mod fixture;
+mod hostile;
 mod operation;
 mod plain;
 mod tree;

@@ -16,7 +16,7 @@ use crate::pack::format::FormatError;
 const NEVER: &dyn Fn() -> bool = &|| false;
 
 /// The bytes of the restored pack and of its table, and the pack's checksum.
-fn encode(
+pub(super) fn encode(
     source: &Arc<Source>,
     threads: usize,
 ) -> Result<(Vec<u8>, Vec<u8>, ObjectId), RestoreError> {
