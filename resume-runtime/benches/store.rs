@@ -15,12 +15,13 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
+use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use resume_runtime::store::Space;
+use resume_runtime::store::{Direction, Space, StoreError, WriteTxn};
 use resume_runtime::{Database, Operation, OperationType};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -79,14 +80,8 @@ async fn commits(dir: &Path, operations: usize, time: Duration) -> f64 {
         tasks.spawn(async move {
             while !stop.load(Ordering::Relaxed) {
                 let id = op.id.clone();
-                let event = [id.as_bytes(), &[0], &op.commits.to_be_bytes()].concat();
                 let bytes = serde_json::to_vec(&op).unwrap();
-                db.write(move |txn| {
-                    txn.put(Space::Operations, id.as_bytes(), &bytes)?;
-                    txn.put(Space::Events, &event, EVENT)
-                })
-                .await
-                .unwrap();
+                db.write(move |txn| commit(txn, &id, &bytes)).await.unwrap();
                 op.commits += 1;
                 done.fetch_add(1, Ordering::Relaxed);
             }
@@ -97,6 +92,28 @@ async fn commits(dir: &Path, operations: usize, time: Duration) -> f64 {
     stop.store(true, Ordering::Relaxed);
     tasks.join_all().await;
     rate
+}
+
+/// What a commit of an operation does in the store: its record, an event behind
+/// all others, and where its events end.
+fn commit(txn: &mut dyn WriteTxn, id: &str, record: &[u8]) -> Result<(), StoreError> {
+    let mut number = 0;
+    txn.scan(
+        Space::Events,
+        (Bound::Included(&[0]), Bound::Excluded(&[1])),
+        Direction::Backward,
+        &mut |key, _| {
+            number = u64::from_be_bytes(*key.last_chunk().unwrap()) + 1;
+            ControlFlow::Break(())
+        },
+    )?;
+    let chain = [&[1], id.as_bytes()].concat();
+    let mut ends = txn.get(Space::Events, &chain)?.unwrap_or(vec![0; 24]);
+    ends[8..16].copy_from_slice(&number.to_be_bytes());
+    let event = [&[0][..], &number.to_be_bytes()].concat();
+    txn.put(Space::Operations, id.as_bytes(), record)?;
+    txn.put(Space::Events, &event, EVENT)?;
+    txn.put(Space::Events, &chain, &ends)
 }
 
 fn record() -> Operation {
@@ -136,10 +153,13 @@ async fn appends(dir: &Path, operations: usize, time: Duration) -> f64 {
     let mut tasks = JoinSet::new();
     for _ in 0..operations {
         let jobs = jobs.clone();
+        let op = record();
         tasks.spawn(async move {
             loop {
                 let (answer, answered) = oneshot::channel();
-                jobs.send((vec![b'r'; 941 + EVENT.len()], answer)).unwrap();
+                let mut bytes = serde_json::to_vec(&op).unwrap();
+                bytes.extend_from_slice(EVENT);
+                jobs.send((bytes, answer)).unwrap();
                 if !answered.await.unwrap() {
                     break;
                 }

@@ -1,19 +1,13 @@
 //! The journal: what happened to an operation, with time and progress.
 //!
 //! An event is written in the transaction that it reports. The newest thousand
-//! of an operation are kept, and its first.
-
-use std::ops::ControlFlow;
+//! of an operation are kept, and its first; see `journal` for how.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use crate::journal::{append, list};
 use crate::operation::{Operation, OperationProgress};
-use crate::records;
-use crate::store::{Direction, ReadTxn, Space, StoreError, WriteTxn};
-
-/// How many of the newest events are kept.
-const KEPT: u64 = 1_000;
 
 /// Something that happened to an operation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,90 +100,5 @@ impl Event {
             message: Some(message.to_owned()),
             ..Self::of(EventKind::Note, op)
         }
-    }
-}
-
-/// Adds an event to the journal of `id`.
-pub(crate) fn append(txn: &mut dyn WriteTxn, id: &str, event: &Event) -> Result<(), StoreError> {
-    let number = last(txn.as_read(), id)?.map_or(0, |last| last + 1);
-    let value = serde_json::to_vec(event).map_err(|e| StoreError::Record {
-        id: id.to_owned(),
-        reason: e.to_string(),
-    })?;
-    txn.put(Space::Events, &key(id, number), &value)?;
-    // The first is the creation, and stays.
-    match number.checked_sub(KEPT) {
-        Some(old) if old > 0 => txn.delete(Space::Events, &key(id, old)),
-        _ => Ok(()),
-    }
-}
-
-/// The journal of `id`, the oldest event first.
-pub(crate) fn list(txn: &dyn ReadTxn, id: &str) -> Result<Vec<Event>, StoreError> {
-    let mut events = Vec::new();
-    records::scan(
-        txn,
-        Space::Events,
-        id,
-        Direction::Forward,
-        &mut |_, value| {
-            // One that a newer build wrote in another form is passed over.
-            events.extend(serde_json::from_slice::<Event>(value));
-            ControlFlow::Continue(())
-        },
-    )?;
-    Ok(events)
-}
-
-fn last(txn: &dyn ReadTxn, id: &str) -> Result<Option<u64>, StoreError> {
-    let mut number = None;
-    records::scan(
-        txn,
-        Space::Events,
-        id,
-        Direction::Backward,
-        &mut |key, _| {
-            number = key.last_chunk::<8>().copied().map(u64::from_be_bytes);
-            ControlFlow::Break(())
-        },
-    )?;
-    Ok(number)
-}
-
-fn key(id: &str, number: u64) -> Vec<u8> {
-    [&records::prefix(id)[..], &number.to_be_bytes()].concat()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use super::*;
-    use crate::database::Database;
-    use crate::operation::OperationType;
-
-    #[test]
-    fn the_journal_keeps_the_first_and_the_newest() {
-        let db = Database::in_memory().unwrap();
-        let mut op = Operation::new(OperationType::Pack, String::new(), HashMap::new());
-        let other = Event::of(EventKind::Created, &op);
-        let neighbour = format!("{}0", op.id);
-        let id = op.id.clone();
-        db.write_blocking(move |txn| {
-            append(txn, &neighbour, &other)?;
-            op.commits = 0;
-            append(txn, &op.id, &Event::of(EventKind::Created, &op))?;
-            for number in 1..=2500 {
-                op.commits = number;
-                append(txn, &op.id, &Event::of(EventKind::Commit, &op))?;
-            }
-            Ok(())
-        })
-        .unwrap();
-        let events = db.read(|txn| list(txn, &id)).unwrap();
-        assert_eq!(events.len(), 1001);
-        assert_eq!(events[0].kind, EventKind::Created);
-        let numbers: Vec<u64> = events[1..].iter().map(|e| e.commit).collect();
-        assert_eq!(numbers, (1501..=2500).collect::<Vec<_>>());
     }
 }

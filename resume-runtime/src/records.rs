@@ -2,6 +2,7 @@
 
 use std::ops::{Bound, ControlFlow};
 
+use crate::journal;
 use crate::operation::{Operation, OperationStatus};
 use crate::store::{Direction, ReadTxn, Space, StoreError, Visit, WriteTxn};
 
@@ -61,7 +62,8 @@ pub(crate) fn delete(txn: &mut dyn WriteTxn, id: &str) -> Result<(), StoreError>
     txn.delete(Space::Operations, id.as_bytes())?;
     txn.delete(Space::Requests, id.as_bytes())?;
     let prefix = prefix(id);
-    for space in [Space::Tables, Space::Files, Space::Events] {
+    journal::delete(txn, id)?;
+    for space in [Space::Tables, Space::Files] {
         for key in keys(txn.as_read(), space, &prefix)? {
             txn.delete(space, &key)?;
         }

@@ -161,7 +161,7 @@ impl OperationManager {
     }
 
     /// What happened to an operation, the oldest event first: its first event
-    /// and its newest 1,000.
+    /// and at least its newest 1,000.
     pub fn journal(&self, op_id: &str) -> Result<Vec<Event>> {
         Ok(self.db.read(|txn| event::list(txn, op_id))?)
     }

@@ -33,7 +33,7 @@ pub enum Space {
     Tables,
     /// `id, 0, name` to what is committed of a file, as JSON.
     Files,
-    /// `id, 0, sequence number (u64, big endian)` to an event, as JSON.
+    /// What happened, in the order in which it did: see `journal`.
     Events,
     /// `id` to the time of a pause request.
     Requests,
