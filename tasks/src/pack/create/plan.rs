@@ -62,7 +62,7 @@ impl Plan {
         local: Option<Local>,
     ) -> Result<Result<PlanSummary, CreateError>, StepError> {
         let (universe, in_memory) = match local {
-            Some(Local { universe, scan }) => (universe, Some(scan)),
+            Some(Local { universe, scan, .. }) => (universe, Some(scan)),
             None => match open::universe(b)? {
                 Ok(universe) => (universe, None),
                 Err(error) => return Ok(Err(error)),

@@ -1,6 +1,9 @@
 //! Scanning commits, tags and trees, slice by slice.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 
 use resume_runtime::{Blocking, Context, Step, StepResult, Transition};
 use serde::{Deserialize, Serialize};
@@ -8,8 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::{Create, CreateError, open, plan::Plan, threads};
 use crate::pack::scan::{self, Universe};
 
-/// Exporting a slice costs time and space, scanning the same again costs at most this much.
-const SLICE: Duration = Duration::from_secs(1);
+/// The first slice of a process, and the longest: each is twice as long as the one before.
+///
+/// A slice costs the time and space of its export. Short ones at first let a process that does not
+/// live long leave something behind; long ones later keep the cost small.
+const SLICES: [Duration; 2] = [Duration::from_millis(150), Duration::from_secs(2)];
 
 /// How far the scan is.
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,6 +31,7 @@ pub struct Scan {
 pub(super) struct Local {
     pub(super) universe: Universe,
     pub(super) scan: scan::Scan,
+    slice: Duration,
 }
 
 impl Scan {
@@ -46,12 +53,13 @@ impl Step<Create> for Scan {
 impl Scan {
     fn slice(mut self, b: &mut Blocking<Create>) -> StepResult<Create> {
         b.env().at("scan");
-        let local = match b.take_local::<Local>() {
+        let mut local = match b.take_local::<Local>() {
             Some(local) => local,
             None => match open::universe(b)? {
                 Ok(universe) => Local {
                     scan: scan::Scan::new(&universe),
                     universe,
+                    slice: SLICES[0],
                 },
                 Err(error) => return open::recover(b, error, self.replans, 0),
             },
@@ -59,23 +67,21 @@ impl Scan {
         let total = scan::Scan::objects(&local.universe);
         let (start, before, progress) = (Instant::now(), self.objects, b.progress().clone());
         progress.set_bytes(0, None);
-        let mut objects = 0;
-        let counted = std::sync::atomic::AtomicU64::new(0);
+        let scanned_now = AtomicU64::new(0);
         let enough = |done| {
-            counted.fetch_max(done, std::sync::atomic::Ordering::Relaxed);
+            scanned_now.fetch_max(done, Ordering::Relaxed);
             progress.set_items(before + done, Some(total));
-            start.elapsed() >= SLICE
+            start.elapsed() >= local.slice
         };
         let from = self.cursor;
         let scanned = local
             .scan
             .run(&local.universe, from, threads(b), b.interrupt(), &enough);
-        objects += counted.into_inner();
         match scanned {
             Ok(cursor) => self.cursor = cursor,
             Err(error) => return open::recover(b, CreateError::from(error), self.replans, 0),
         }
-        self.objects += objects;
+        self.objects += scanned_now.into_inner();
         let complete = self.cursor == local.scan.len();
         // A scan that is complete within one slice stays in memory: it is not worth writing.
         let exported = !(complete && from == 0);
@@ -84,6 +90,7 @@ impl Scan {
             local.scan.export(&mut bytes);
             b.append_file(open::SCAN)?.append(&bytes)?;
         }
+        local.slice = SLICES[1].min(2 * local.slice);
         b.keep_local(local);
         if complete {
             Transition::to(Plan::new(self.replans, exported))
