@@ -68,6 +68,7 @@ impl Commit {
         if op.owner.as_ref() != Some(&self.owner) || op.commits != self.after {
             return Ok(Written::Lost);
         }
+        let was = op.status;
         op.commits += 1;
         op.kind.get_or_insert_with(|| self.kind.to_owned());
         op.state.checkpoint.clone_from(&self.checkpoint);
@@ -101,7 +102,7 @@ impl Commit {
                 event::append(txn, &self.id, &Event::of(EventKind::Completed, &op))?;
             }
         }
-        records::put(txn, &op)?;
+        records::put_over(txn, &op, Some(was))?;
         Ok(Written::Yes)
     }
 
