@@ -98,7 +98,7 @@ pub enum RestoreError {
         path: PathBuf,
     },
     /// The directory to restore to is taken by an operation.
-    #[error("operation {id} restores to '{}' already; continue it with --resume {id}, or delete it first", path.display())]
+    #[error("operation {id} restores to '{}' already; continue it with --resume {id}, or remove that directory", path.display())]
     TargetBusy {
         /// The target.
         path: PathBuf,

@@ -186,7 +186,7 @@ impl Step<Restore> for Check {
     async fn run(self, cx: &mut Context<'_, Restore>) -> StepResult<Restore> {
         cx.blocking(|b| {
             let input = b.input();
-            input.target().check_free()?;
+            input.target().check_free(Some(b.id()))?;
             let plan = Plan::of(
                 &PackDir::open(&input.pack).map_err(RestoreError::from)?,
                 usize::MAX,

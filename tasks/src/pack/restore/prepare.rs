@@ -19,7 +19,7 @@ pub fn begin(input: &Input, registry: &Registry) -> Result<MugDb, RestoreError> 
             path: input.pack.clone(),
         });
     }
-    input.target().check_free()?;
+    input.target().check_free(None)?;
     let git_dir = input.target().git_dir();
     fs::create_dir_all(&git_dir).map_err(RestoreError::io(&git_dir))?;
     let db = MugDb::for_repository(&git_dir)?;

@@ -36,20 +36,33 @@ impl Target {
     }
 
     /// Refuses a directory that holds anything but the store of a restore that has published
-    /// nothing yet.
-    pub fn check_free(&self) -> Result<(), RestoreError> {
+    /// nothing yet, and one that another operation than `own` has begun to restore to.
+    pub fn check_free(&self, own: Option<&str>) -> Result<(), RestoreError> {
         let free = if self.bare {
             only_holds(&self.path, STORE_NAME)?
         } else {
             only_holds(&self.path, ".git")? && only_holds(&self.git_dir(), STORE_NAME)?
         };
-        if free {
-            Ok(())
-        } else {
-            Err(RestoreError::TargetTaken {
+        if !free {
+            return Err(RestoreError::TargetTaken {
                 path: self.path.clone(),
-            })
+            });
         }
+        let ops = self.git_dir().join(STORE_NAME).join("ops");
+        let entries = match fs::read_dir(&ops) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(RestoreError::io(&ops))?,
+        };
+        for entry in entries {
+            let name = entry.map_err(RestoreError::io(&ops))?.file_name();
+            if own.is_none_or(|own| name != own) {
+                return Err(RestoreError::TargetBusy {
+                    path: self.path.clone(),
+                    id: name.to_string_lossy().escape_debug().to_string(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Refuses a directory that has a `HEAD`, which somebody else wrote.

@@ -41,7 +41,7 @@ fn restore(pack_dir: &Path, target: &Target) {
 /// All but the refs.
 pub(super) fn restore_objects(pack_dir: &Path, target: &Target) {
     let source = Arc::new(source::open(pack_dir).unwrap());
-    target.check_free().unwrap();
+    target.check_free(None).unwrap();
     let git_dir = target.git_dir();
     let scratch = git_dir.join("mug/scratch");
     publish::skeleton(target, &scratch).unwrap();
@@ -280,12 +280,16 @@ fn a_target_with_anything_in_it_is_refused() {
             path: dir.path().join(format!("new-{bare}")),
             bare,
         };
-        target.check_free().unwrap();
-        fs::create_dir_all(target.git_dir().join("mug")).unwrap();
-        target.check_free().unwrap();
+        target.check_free(None).unwrap();
+        fs::create_dir_all(target.git_dir().join("mug/ops/op-1")).unwrap();
+        target.check_free(Some("op-1")).unwrap();
+        for own in [None, Some("op-2")] {
+            let busy = target.check_free(own).unwrap_err();
+            assert!(matches!(busy, RestoreError::TargetBusy { id, .. } if id == "op-1"));
+        }
         fs::write(target.path.join("note"), "mine").unwrap();
         assert!(matches!(
-            target.check_free(),
+            target.check_free(None),
             Err(RestoreError::TargetTaken { .. })
         ));
     }
@@ -295,7 +299,7 @@ fn a_target_with_anything_in_it_is_refused() {
         bare: true,
     };
     assert!(matches!(
-        target.check_free(),
+        target.check_free(None),
         Err(RestoreError::TargetTaken { .. })
     ));
 }
