@@ -117,32 +117,49 @@ pub(crate) fn is_alive(dir: &Path, owner: &Owner) -> Result<bool, StoreError> {
 /// removes what dead ones left behind.
 pub(crate) fn check_namespaces(dir: &Path) -> Result<(), StoreError> {
     let own = pid_namespace();
+    let other = living(dir)?
+        .into_iter()
+        .find(|other| !own.is_empty() && !other.pid_ns.is_empty() && other.pid_ns != own);
+    match other {
+        Some(other) => Err(StoreError::Namespace {
+            path: dir.to_owned(),
+            pid: other.pid,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// A live process that has the store open and is stopped by a signal, as far as
+/// the system tells.
+pub(crate) fn stopped(dir: &Path) -> Option<u32> {
+    let pids = living(dir).ok()?.into_iter().map(|content| content.pid);
+    pids.into_iter().find(|pid| {
+        // The state stands behind the name in parentheses (proc(5)).
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let state = stat.rsplit_once(") ").map(|(_, rest)| rest);
+        state.is_some_and(|rest| rest.starts_with(['T', 't']))
+    })
+}
+
+/// What the files of live instances say. Those of dead ones are removed.
+fn living(dir: &Path) -> Result<Vec<Content>, StoreError> {
     let instances = instances(dir);
     let entries = match std::fs::read_dir(&instances) {
         Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(StoreError::io(&instances, e)),
     };
+    let mut living = Vec::new();
     for entry in entries {
         let path = entry.map_err(|e| StoreError::io(&instances, e))?.path();
         let known = path
             .file_name()
             .and_then(|name| Uuid::parse_str(name.to_str()?).ok());
-        if known.is_none() {
-            continue;
-        }
-        if let Some(other) = probe(&path)?
-            && !own.is_empty()
-            && !other.pid_ns.is_empty()
-            && other.pid_ns != own
-        {
-            return Err(StoreError::Namespace {
-                path: dir.to_owned(),
-                pid: other.pid,
-            });
+        if known.is_some() {
+            living.extend(probe(&path)?);
         }
     }
-    Ok(())
+    Ok(living)
 }
 
 /// What the instance file says if its process lives; removes it otherwise.

@@ -46,6 +46,15 @@ pub enum StoreError {
         /// The other process, as its own namespace numbers it.
         pid: u32,
     },
+    /// Another process keeps the store's lock. It is held for milliseconds unless
+    /// its holder is stopped.
+    #[error("{} is locked by {reason}: let it go on (fg, kill -CONT) or end it", path.display())]
+    Busy {
+        /// The store's directory.
+        path: PathBuf,
+        /// Who holds it, as far as is known.
+        reason: String,
+    },
     /// The file is no store that this build can read. Nothing was changed.
     #[error(
         "{}: {reason}; move {} away to start with an empty store",
@@ -132,7 +141,7 @@ impl StoreError {
     /// room.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Full { .. } => true,
+            Self::Full { .. } | Self::Busy { .. } => true,
             Self::Io { source, .. } => matches!(
                 source.kind(),
                 std::io::ErrorKind::Interrupted | std::io::ErrorKind::WouldBlock
@@ -166,6 +175,10 @@ impl StoreError {
             Self::Namespace { path, pid } => Self::Namespace {
                 path: path.clone(),
                 pid: *pid,
+            },
+            Self::Busy { path, reason } => Self::Busy {
+                path: path.clone(),
+                reason: reason.clone(),
             },
             Self::Unusable { path, reason } => Self::Unusable {
                 path: path.clone(),

@@ -210,6 +210,30 @@ fn a_waiting_writer_goes_on_when_the_other_is_killed() {
 }
 
 #[test]
+fn a_stopped_writer_is_named_and_not_waited_for() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let mut other = Other::start("writer", dir.path());
+    assert_eq!(other.hear().unwrap(), "in");
+    let pid = Pid::from_child(&other.child);
+    kill_process(pid, Signal::STOP).unwrap();
+    let message = match put(&store, b"key", b"1") {
+        Err(e @ StoreError::Busy { .. }) => e.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert!(
+        message.contains(&format!("process {}, which is stopped", other.child.id())),
+        "{message}"
+    );
+    // What waited for the lock in vain does not keep it when it comes.
+    other.kill();
+    put(&store, b"key", b"1").unwrap();
+    put(&store, b"key", b"2").unwrap();
+}
+
+#[test]
 fn growth_by_another_process_is_adopted() {
     for write_first in [false, true] {
         let dir = tempfile::tempdir().unwrap();
