@@ -1,6 +1,6 @@
 //! Signals sent to a real process: the first pauses, the second SIGINT leaves.
 #![cfg(unix)]
-#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
+#![allow(missing_docs, clippy::exit, clippy::unwrap_used, reason = "a test")]
 #![expect(clippy::print_stdout, reason = "the child talks to its parent")]
 
 use std::io::{BufRead as _, BufReader};
