@@ -24,7 +24,7 @@ pub enum CreateError {
     Scan(#[from] ScanError),
     /// Objects are missing in a partial clone.
     #[error(
-        "{0}; this is a partial clone: `git fetch --refetch` with no filter gets what its remote has promised"
+        "{0}; this is a partial clone: unset remote.<name>.partialclonefilter and run `git fetch --refetch` to get what its remote has promised"
     )]
     Partial(ScanError),
     /// The plan could not be made or read.
@@ -44,6 +44,11 @@ pub enum CreateError {
         /// What the system said.
         why: String,
     },
+    /// A path of the input depends on the directory that the process runs in.
+    #[error(
+        "{} is a relative path; an operation may be continued from anywhere, so it needs the whole path", .0.display()
+    )]
+    Relative(PathBuf),
     /// The output is a pack already.
     #[error("{} is a pack already; choose another directory (adding to a pack is not possible yet)", .0.display())]
     Exists(PathBuf),

@@ -33,9 +33,19 @@ impl Input {
     /// The operation checks the same when it starts. Asked before, it saves the user an operation
     /// that fails at once.
     pub fn check(&self) -> Result<(), CreateError> {
-        check_output(&self.output, None)?;
-        Repository::open(&self.repository)?.refs(&self.refs)?;
+        self.check_for(None)?.refs(&self.refs)?;
         Ok(())
+    }
+
+    /// The same but for the refs, for the operation `own`; gives the repository.
+    pub(super) fn check_for(&self, own: Option<&str>) -> Result<Repository, CreateError> {
+        for path in [&self.repository, &self.output] {
+            if path.is_relative() {
+                return Err(CreateError::Relative(path.clone()));
+            }
+        }
+        check_output(&self.output, own)?;
+        Ok(Repository::open(&self.repository)?)
     }
 
     /// Where the operation `id` keeps the unfinished files of the result.
@@ -51,7 +61,7 @@ fn work_name(id: &str) -> String {
 const WORK: &str = ".mug-";
 
 /// The output must be missing, empty, or hold nothing but what operation `own` left.
-pub(super) fn check_output(output: &Path, own: Option<&str>) -> Result<(), CreateError> {
+fn check_output(output: &Path, own: Option<&str>) -> Result<(), CreateError> {
     let own = own.map(work_name);
     let entries = match fs::read_dir(output) {
         Ok(entries) => entries,

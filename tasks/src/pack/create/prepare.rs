@@ -3,8 +3,8 @@
 use resume_runtime::{Blocking, Context, Step, StepError, StepResult, Transition};
 use serde::{Deserialize, Serialize};
 
-use super::{Create, CreateError, input, open, scan::Scan};
-use crate::pack::{select::Repository, source::SourceList};
+use super::{Create, CreateError, open, scan::Scan};
+use crate::pack::source::SourceList;
 
 /// How often the list of sources is made when packs vanish while they are linked.
 const TRIES: u32 = 10;
@@ -28,12 +28,11 @@ impl Prepare {
     fn prepare(&self, b: &mut Blocking<Create>) -> Result<(), StepError> {
         b.env().at("prepare");
         let input = b.input().clone();
-        let repository = Repository::open(&input.repository).map_err(CreateError::from)?;
+        let repository = input.check_for(Some(b.id()))?;
         let work = input.work(b.id());
         // Refs before objects: whatever they reach is then among the objects that are listed. They
         // are chosen once; planning anew is for the same refs.
         if self.replans == 0 {
-            input::check_output(&input.output, Some(b.id()))?;
             let refs = repository.refs(&input.refs).map_err(CreateError::from)?;
             let bytes = refs
                 .to_bytes(open::REFS.as_ref())

@@ -147,6 +147,8 @@ async fn what_cannot_be_packed_is_refused_with_a_way_out() {
     assert!(why.contains("reftable"), "{why}");
     let why = refusal(&repo, &repo.beside("nowhere"), &out, &[]).await;
     assert!(why.contains("cannot open"), "{why}");
+    let why = refusal(&repo, repo.git_dir(), Path::new("out"), &[]).await;
+    assert!(why.contains("relative"), "{why}");
     assert!(!out.exists(), "nothing was written");
 }
 
