@@ -38,3 +38,10 @@ fn a_running_command_is_watched_and_signalled() {
     let output = running.wait().exits(7);
     assert_eq!(output.stdout, "up\ncaught\n");
 }
+
+#[test]
+fn the_binary_runs() {
+    let scratch = Scratch::new();
+    let output = scratch.mug(".", &["--version"]).ok();
+    assert!(output.stdout.starts_with("mug "), "{output}");
+}

@@ -1,0 +1,27 @@
+//! The command line: one file a command, and `ui` for all that is shown.
+//!
+//! - [`args`]: what can be typed; [`exit`]: what comes back; [`error`]: what is
+//!   said when it does not work;
+//! - [`run`]: from arguments to a command;
+//! - [`pack`], [`resume`], [`completions`]: the commands;
+//! - [`drive`]: an operation under bars and signals; [`again`]: the command that
+//!   continues it; [`place`]: where operations are looked for.
+
+mod again;
+mod args;
+mod completions;
+mod drive;
+mod error;
+mod exit;
+mod origin;
+mod pack;
+mod place;
+mod resume;
+mod run;
+mod ui;
+
+pub(crate) use args::Args;
+pub(crate) use exit::exit_code;
+pub(crate) use origin::Origin;
+pub(crate) use run::run;
+pub(crate) use ui::Ui;

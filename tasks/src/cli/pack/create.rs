@@ -1,0 +1,181 @@
+//! `mug pack create`: a repository as a pack directory.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+
+use mug::core::repository::Repository;
+use mug::pack::create::{Create, CreateError, Env, Input, Summary};
+
+use super::{absolute, word};
+use crate::cli::drive::{self, Done, Job};
+use crate::cli::error::Error;
+use crate::cli::origin::Origin;
+use crate::cli::ui::{Ui, format, text};
+
+/// Arguments of `mug pack create`.
+#[derive(Debug, clap::Args)]
+pub(super) struct CreateArgs {
+    /// The directory to make; it may exist if it is empty
+    dir: PathBuf,
+    /// Refs to pack: names, short names or globs; all when none is given
+    refs: Vec<String>,
+    /// How many threads to use; all processors by default
+    #[arg(long, value_name = "N", env = "MUG_THREADS", hide_env_values = true)]
+    threads: Option<NonZero<usize>>,
+    /// Continue an operation that was paused, interrupted or failed
+    #[arg(long, value_name = "OP-ID")]
+    resume: Option<String>,
+}
+
+pub(super) fn run(args: CreateArgs, origin: &Origin, ui: &Ui) -> Result<(), Error> {
+    let from = std::env::current_dir().unwrap_or_else(|_| ".".into());
+    drive::begin(
+        ui,
+        "packing",
+        &from.display().to_string(),
+        &args.dir.display().to_string(),
+    );
+    let repository = Repository::discover(".")?;
+    let input = Input {
+        repository: absolute(repository.git_dir())?,
+        output: absolute(&args.dir)?,
+        refs: args.refs.clone(),
+        // Of the process, not of the operation: it may differ when it is continued.
+        threads: None,
+    };
+    let threads = args.threads;
+    let mut metadata = vec![
+        ("repository", input.repository.display().to_string()),
+        ("output", input.output.display().to_string()),
+    ];
+    if !args.refs.is_empty() {
+        metadata.push(("refs", args.refs.join(" ")));
+    }
+    let job = Job::<Create> {
+        db: repository.get_db().clone(),
+        command: command(&args).unwrap_or_default(),
+        input,
+        env: Box::new(move || Ok(Env::with_threads(threads))),
+        metadata,
+        resume: args.resume,
+        contradiction,
+        check,
+    };
+    let done = drive::run(job, origin, ui)?;
+    if ui.json || ui.quiet {
+        return Ok(());
+    }
+    ui.result(&summary(&done, &args.dir))
+}
+
+fn command(args: &CreateArgs) -> Option<Vec<String>> {
+    let mut words = ["mug", "pack", "create"].map(str::to_owned).to_vec();
+    if let Some(threads) = args.threads {
+        words.extend(["--threads".to_owned(), threads.to_string()]);
+    }
+    words.push(word(&args.dir)?);
+    words.extend(args.refs.iter().cloned());
+    Some(words)
+}
+
+fn contradiction(given: &Input, stored: &Input) -> Option<String> {
+    if given.output != stored.output {
+        return Some(format!(
+            "writes to {}, not to {}",
+            stored.output.display(),
+            given.output.display()
+        ));
+    }
+    if given.repository != stored.repository {
+        return Some(format!(
+            "packs {}, not {}",
+            stored.repository.display(),
+            given.repository.display()
+        ));
+    }
+    if !given.refs.is_empty() && given.refs != stored.refs {
+        let refs = |refs: &[String]| match refs {
+            [] => "all refs".to_owned(),
+            refs => refs.join(" "),
+        };
+        return Some(format!(
+            "packs {}, not {}",
+            refs(&stored.refs),
+            refs(&given.refs)
+        ));
+    }
+    None
+}
+
+fn check(input: &Input) -> Result<(), Error> {
+    input.check().map_err(|error| match error {
+        CreateError::Unfinished { path, id } => Error::failed(format!(
+            "{} holds the unfinished work of {id}",
+            path.display()
+        ))
+        .hint(format!(
+            "`mug resume continue {id}` says how to continue it"
+        ))
+        .hint("or choose another directory"),
+        error => Error::failed(error.to_string()).because(error),
+    })
+}
+
+fn summary(done: &Done<Summary>, dir: &Path) -> String {
+    let pack = &done.output;
+    format!(
+        "{}: {} objects, {} ({} before compression), in {}",
+        text::plain(&dir.display().to_string()),
+        format::count(pack.objects),
+        format::bytes(pack.stored_bytes),
+        format::bytes(pack.raw_bytes),
+        format::duration(done.elapsed),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(output: &str, refs: &[&str]) -> Input {
+        Input {
+            repository: "/r/.git".into(),
+            output: output.into(),
+            refs: refs.iter().map(|&name| name.to_owned()).collect(),
+            threads: None,
+        }
+    }
+
+    #[test]
+    fn only_what_is_given_can_contradict() {
+        let stored = input("/out", &["main", "v*"]);
+        assert_eq!(contradiction(&input("/out", &[]), &stored), None);
+        assert_eq!(
+            contradiction(&input("/out", &["main", "v*"]), &stored),
+            None
+        );
+        assert_eq!(
+            contradiction(&input("/out", &["topic"]), &stored).unwrap(),
+            "packs main v*, not topic"
+        );
+        assert_eq!(
+            contradiction(&input("/other", &[]), &stored).unwrap(),
+            "writes to /out, not to /other"
+        );
+    }
+
+    #[test]
+    fn the_stored_command_parses_again() {
+        use clap::Parser as _;
+        let args = CreateArgs {
+            dir: "-out".into(),
+            refs: vec!["main".into()],
+            threads: NonZero::new(2),
+            resume: Some("op-1".into()),
+        };
+        let words = command(&args).unwrap();
+        assert_eq!(words.join(" "), "mug pack create --threads 2 ./-out main");
+        let again = [words, vec!["--resume".into(), "op-1".into()]].concat();
+        crate::cli::Args::try_parse_from(again).unwrap();
+    }
+}

@@ -1,0 +1,136 @@
+//! `mug pack restore`: a repository out of a pack directory.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+
+use mug::core::database::MugDb;
+use mug::pack::restore::{Env, Input, Output, Restore};
+
+use super::{absolute, word};
+use crate::cli::drive::{self, Done, Job};
+use crate::cli::error::Error;
+use crate::cli::origin::Origin;
+use crate::cli::ui::{Ui, format, text};
+
+/// Arguments of `mug pack restore`.
+#[derive(Debug, clap::Args)]
+pub(super) struct RestoreArgs {
+    /// The pack directory
+    dir: PathBuf,
+    /// The repository to make; the directory may exist if it is empty
+    target: PathBuf,
+    /// Make a bare repository
+    #[arg(long)]
+    bare: bool,
+    /// How many threads to use; all processors by default
+    #[arg(long, value_name = "N", env = "MUG_THREADS", hide_env_values = true)]
+    threads: Option<NonZero<usize>>,
+    /// Continue an operation that was paused, interrupted or failed
+    #[arg(long, value_name = "OP-ID")]
+    resume: Option<String>,
+}
+
+pub(super) fn run(args: RestoreArgs, origin: &Origin, ui: &Ui) -> Result<(), Error> {
+    drive::begin(
+        ui,
+        "restoring",
+        &args.dir.display().to_string(),
+        &args.target.display().to_string(),
+    );
+    let input = Input {
+        pack: absolute(&args.dir)?,
+        target: absolute(&args.target)?,
+        bare: args.bare,
+    };
+    let threads = args
+        .threads
+        .or_else(|| std::thread::available_parallelism().ok())
+        .map_or(1, NonZero::get);
+    let job = Job::<Restore> {
+        // The target does not exist yet, so the operation is kept with the user.
+        db: MugDb::for_user()?,
+        command: command(&args).unwrap_or_default(),
+        metadata: vec![
+            ("pack", input.pack.display().to_string()),
+            ("target", input.target.display().to_string()),
+        ],
+        input,
+        env: Box::new(move || Ok(Env::new(threads))),
+        resume: args.resume,
+        contradiction,
+        check,
+    };
+    let done = drive::run(job, origin, ui)?;
+    if ui.json || ui.quiet {
+        return Ok(());
+    }
+    ui.result(&summary(&done, &args.target))
+}
+
+fn command(args: &RestoreArgs) -> Option<Vec<String>> {
+    let mut words = ["mug", "pack", "restore"].map(str::to_owned).to_vec();
+    if args.bare {
+        words.push("--bare".to_owned());
+    }
+    if let Some(threads) = args.threads {
+        words.extend(["--threads".to_owned(), threads.to_string()]);
+    }
+    words.extend([word(&args.dir)?, word(&args.target)?]);
+    Some(words)
+}
+
+fn contradiction(given: &Input, stored: &Input) -> Option<String> {
+    if given.pack != stored.pack {
+        return Some(format!(
+            "restores {}, not {}",
+            stored.pack.display(),
+            given.pack.display()
+        ));
+    }
+    if given.target != stored.target {
+        return Some(format!(
+            "restores into {}, not into {}",
+            stored.target.display(),
+            given.target.display()
+        ));
+    }
+    (given.bare && !stored.bare).then(|| "makes a repository with a working tree".to_owned())
+}
+
+fn check(input: &Input) -> Result<(), Error> {
+    let free = input.target().check_free();
+    free.map_err(|error| Error::failed(error.to_string()).because(error))
+}
+
+fn summary(done: &Done<Output>, target: &Path) -> String {
+    format!(
+        "{}: {} objects, a pack of {}, in {}",
+        text::plain(&target.display().to_string()),
+        format::count(done.output.objects),
+        format::bytes(done.output.pack_bytes),
+        format::duration(done.elapsed),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_given_can_contradict() {
+        let input = |target: &str, bare| Input {
+            pack: "/pack".into(),
+            target: target.into(),
+            bare,
+        };
+        assert_eq!(contradiction(&input("/t", false), &input("/t", true)), None);
+        assert_eq!(
+            contradiction(&input("/t", true), &input("/t", false)).unwrap(),
+            "makes a repository with a working tree"
+        );
+        assert_eq!(
+            contradiction(&input("/u", false), &input("/t", false)).unwrap(),
+            "restores into /t, not into /u"
+        );
+    }
+}

@@ -1,0 +1,21 @@
+//! From arguments to a command.
+
+use super::args::{Args, Command};
+use super::error::Error;
+use super::origin::Origin;
+use super::ui::Ui;
+use super::{completions, pack, resume};
+
+/// Runs what the arguments ask for.
+pub(crate) fn run(args: Args, origin: &Origin, ui: &Ui) -> Result<(), Error> {
+    if let Some(directory) = &args.global.directory {
+        std::env::set_current_dir(directory).map_err(|e| {
+            Error::usage(format!("cannot change to {}", directory.display())).because(e)
+        })?;
+    }
+    match args.command {
+        Command::Pack(args) => pack::run(args, origin, ui),
+        Command::Resume(args) => resume::run(args, origin, ui),
+        Command::Completions(args) => completions::run(&args, ui),
+    }
+}
