@@ -46,8 +46,11 @@ pub(super) struct Job<M: Resumable> {
     /// How what was given contradicts what an operation was started with.
     pub(super) contradiction: fn(given: &M::Input, stored: &M::Input) -> Option<String>,
     /// Whether a new operation can begin.
-    pub(super) check: fn(&M::Input) -> Result<(), Error>,
+    pub(super) check: Check<M::Input>,
 }
+
+/// Looks whether a new operation can begin.
+pub(super) type Check<I> = Box<dyn FnOnce(&I) -> Result<(), Error>>;
 
 /// The end of an operation that was completed.
 pub(super) struct Done<T> {
@@ -59,13 +62,14 @@ pub(super) struct Done<T> {
 /// Drives a job to its end. An operation that stops before is an error, which
 /// says how to continue.
 pub(super) fn run<M: Resumable>(
-    job: Job<M>,
+    mut job: Job<M>,
     origin: &Origin,
     ui: &Ui,
 ) -> Result<Done<M::Output>, Error>
 where
     M::Output: Serialize,
 {
+    let check = std::mem::replace(&mut job.check, Box::new(|_| Ok(())));
     let manager = OperationManager::new(job.db.clone());
     let directory = directory()?;
     let resume = match &job.resume {
@@ -73,7 +77,7 @@ where
         None => earlier::<M>(&job, &manager, &directory, origin, ui)?,
     };
     if resume.is_none() {
-        (job.check)(&job.input)?;
+        check(&job.input)?;
     }
     register(&job.db, ui);
     let runtime = tokio::runtime::Builder::new_multi_thread()

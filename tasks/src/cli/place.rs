@@ -1,21 +1,23 @@
-//! Where operations are looked for: in the repository that the user is in and
-//! among those that belong to none; outside of a repository, everywhere.
+//! Where operations are looked for: in the repository that the user is in, and
+//! elsewhere among those that were started here (a restore's repository does not
+//! exist yet, or is not the one the user is in). Outside of a repository,
+//! everywhere.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use mug::core::database::{MugDb, STORE_NAME};
 use mug::core::error::CoreError;
 use mug::core::registry::Registry;
 use mug::core::repository::Repository;
-use mug::core::resume::{ManagerError, Operation, OperationManager};
+use mug::core::resume::{ManagerError, Operation, OperationManager, OperationStatus};
 
 use super::error::Error;
-use super::ui::Ui;
+use super::ui::{Ui, text};
 
 /// The stores that a command looks into.
 pub(super) struct Place {
     stores: Vec<Store>,
-    /// Whether they are all that are known.
+    /// Whether the user is in no repository, so that all count alike.
     everywhere: bool,
 }
 
@@ -23,68 +25,58 @@ pub(super) struct Place {
 pub(super) struct Store {
     pub(super) manager: OperationManager,
     dir: PathBuf,
+    /// Where operations must have been started to be seen; anywhere if not said.
+    from: Option<PathBuf>,
 }
 
 /// An operation that was found.
 pub(super) struct Found<'a> {
     pub(super) manager: &'a OperationManager,
     pub(super) id: String,
-    pub(super) dir: &'a PathBuf,
+    pub(super) dir: &'a Path,
 }
 
 impl Place {
     /// The stores that concern the current directory.
     pub(super) fn here(ui: &Ui) -> Result<Self, Error> {
-        match Repository::discover(".") {
-            Ok(repository) => {
-                let mut place = Self {
-                    stores: vec![Store::new(repository.get_db().clone())],
-                    everywhere: false,
-                };
-                place.add_users();
-                Ok(place)
-            }
-            Err(CoreError::NoRepository { .. }) => Self::everywhere(ui),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// All stores that are known.
-    fn everywhere(ui: &Ui) -> Result<Self, Error> {
-        let mut stores = Vec::new();
-        for dir in Registry::open()?.stores()? {
-            match open(&dir) {
-                Ok(db) => stores.push(Store::new(db)),
-                // One that cannot be read does not hide the others.
-                Err(error) => ui.note(&format!(
-                    "warning: {}",
-                    super::ui::text::plain(&error.to_string())
-                )),
-            }
-        }
-        Ok(Self {
-            stores,
-            everywhere: true,
-        })
-    }
-
-    /// Operations without a repository (a restore, say) are seen from each.
-    fn add_users(&mut self) {
-        let known = Registry::open().and_then(|registry| registry.stores());
-        let Ok(user) = mug::core::user_dir::UserDir::from_env() else {
-            return;
+        let here = match Repository::discover(".") {
+            Ok(repository) => Some(Store::new(repository.get_db().clone(), None)),
+            Err(CoreError::NoRepository { .. }) => None,
+            Err(error) => return Err(error.into()),
         };
-        let dir = user.path.join("store");
-        let registered = dir
-            .canonicalize()
-            .is_ok_and(|dir| known.is_ok_and(|known| known.contains(&dir)));
-        if registered && let Ok(db) = open(&dir) {
-            self.stores.push(Store::new(db));
+        let everywhere = here.is_none();
+        let from = if everywhere {
+            None
+        } else {
+            std::env::current_dir().ok()
+        };
+        let mut stores = Vec::from_iter(here);
+        // Without a place for the user's state nothing else is known.
+        let known = Registry::open().and_then(|registry| registry.stores());
+        for dir in known.unwrap_or_default() {
+            if stores.iter().any(|store| store.dir == dir) {
+                continue;
+            }
+            match open(&dir) {
+                Ok(db) => stores.push(Store::new(db, from.clone())),
+                // One that cannot be read does not hide the others.
+                Err(error) if everywhere || ui.verbose => {
+                    ui.note(&format!("warning: {}", text::plain(&error.to_string())));
+                }
+                Err(_) => {}
+            }
         }
+        Ok(Self { stores, everywhere })
     }
 
+    /// The stores, those of which only a part is seen included.
     pub(super) fn stores(&self) -> &[Store] {
         &self.stores
+    }
+
+    /// The stores of which all is seen.
+    pub(super) fn own(&self) -> impl Iterator<Item = &Store> {
+        self.stores.iter().filter(|store| store.from.is_none())
     }
 
     /// Whether it reaches beyond one repository.
@@ -95,15 +87,15 @@ impl Place {
     /// The operation whose id begins with `prefix`.
     pub(super) fn find(&self, prefix: &str) -> Result<Found<'_>, Error> {
         let mut found = Vec::new();
-        for store in &self.stores {
-            match store.manager.find(prefix) {
-                Ok(id) => found.push(Found {
-                    manager: &store.manager,
-                    id,
-                    dir: &store.dir,
-                }),
-                Err(ManagerError::Unknown { .. }) => {}
-                Err(error) => return Err(error.into()),
+        // Whatever there is in the repository comes first.
+        for own in [true, false] {
+            for store in &self.stores {
+                if store.from.is_none() == own {
+                    found.extend(store.find(prefix)?);
+                }
+            }
+            if !found.is_empty() {
+                break;
             }
         }
         if found.len() > 1 {
@@ -114,34 +106,30 @@ impl Place {
             }
             .into());
         }
-        found.pop().ok_or_else(|| self.unknown(prefix))
-    }
-
-    fn unknown(&self, prefix: &str) -> Error {
-        let unknown = ManagerError::Unknown {
+        let found = found.pop().ok_or_else(|| ManagerError::Unknown {
             id: prefix.to_owned(),
-        };
-        if self.everywhere {
-            return unknown.into();
-        }
-        // It may be somebody else's; that is said, not assumed.
-        let elsewhere = Registry::open().and_then(|registry| registry.stores());
-        for dir in elsewhere.unwrap_or_default() {
-            let Ok(db) = open(&dir) else { continue };
-            if let Ok(id) = OperationManager::new(db).find(prefix) {
-                let error = Error::failed(format!("there is no operation {prefix} here"));
-                let error = match repository(&dir) {
-                    Some(path) => error.hint(format!(
-                        "{id} is in {}: give that with `-C`",
-                        path.display()
-                    )),
-                    None => error.hint(format!("{id} is found outside of repositories")),
-                };
-                return error.about(id);
+        })?;
+        match self.stores.iter().find(|store| store.dir == found.dir) {
+            // It may be somebody else's; that is said, not assumed.
+            Some(store) if store.from.is_some() && !store.sees(&found.record()?) => {
+                Err(elsewhere(prefix, &found))
             }
+            _ => Ok(found),
         }
-        unknown.into()
     }
+}
+
+fn elsewhere(prefix: &str, found: &Found) -> Error {
+    let error = Error::failed(format!("there is no operation {prefix} here"));
+    let id = &found.id;
+    let error = match repository(found.dir) {
+        Some(path) => error.hint(format!(
+            "{id} is in {}: give that with `-C`",
+            path.display()
+        )),
+        None => error.hint(format!("{id} is found outside of repositories")),
+    };
+    error.about(id)
 }
 
 impl Found<'_> {
@@ -163,10 +151,11 @@ impl Found<'_> {
 }
 
 impl Store {
-    fn new(db: MugDb) -> Self {
+    fn new(db: MugDb, from: Option<PathBuf>) -> Self {
         Self {
             dir: db.dir().map(PathBuf::from).unwrap_or_default(),
             manager: OperationManager::new(db),
+            from,
         }
     }
 
@@ -174,20 +163,60 @@ impl Store {
     pub(super) fn repository(&self) -> Option<PathBuf> {
         repository(&self.dir)
     }
+
+    /// The operations that are seen, the newest first.
+    pub(super) fn list(&self) -> Result<Vec<Operation>, Error> {
+        let mut ops = self.manager.list(None)?;
+        ops.retain(|op| self.sees(op));
+        Ok(ops)
+    }
+
+    /// What belongs to another repository is seen where it was started, until it
+    /// is completed.
+    fn sees(&self, op: &Operation) -> bool {
+        self.from.as_deref().is_none_or(|from| {
+            op.status != OperationStatus::Completed
+                && op.directory.as_deref().map(Path::new) == Some(from)
+        })
+    }
+
+    fn find(&self, prefix: &str) -> Result<Option<Found<'_>>, Error> {
+        match self.manager.find(prefix) {
+            Ok(id) => Ok(Some(Found {
+                manager: &self.manager,
+                id,
+                dir: &self.dir,
+            })),
+            Err(ManagerError::Unknown { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 /// Opens a store; one that cannot be written can be looked at.
-fn open(dir: &std::path::Path) -> Result<MugDb, CoreError> {
+fn open(dir: &Path) -> Result<MugDb, CoreError> {
     MugDb::open(dir).or_else(|error| MugDb::inspect(dir).map_err(|_| error))
 }
 
-/// The repository that a store is in; none where it is kept elsewhere.
-pub(super) fn repository(dir: &std::path::Path) -> Option<PathBuf> {
-    let git = dir
-        .parent()
-        .filter(|git| dir.ends_with(STORE_NAME) && git.join("HEAD").is_file())?;
+/// The repository that a store is in, or will be; none where it is kept with the
+/// user.
+pub(super) fn repository(dir: &Path) -> Option<PathBuf> {
+    let git = dir.parent().filter(|_| dir.ends_with(STORE_NAME))?;
     Some(match git.parent() {
         Some(root) if git.ends_with(".git") => root.to_owned(),
         _ => git.to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_knows_its_repository() {
+        let of = |dir: &str| repository(Path::new(dir));
+        assert_eq!(of("/r/.git/mug"), Some("/r".into()));
+        assert_eq!(of("/r.git/mug"), Some("/r.git".into()));
+        assert_eq!(of("/home/u/.local/state/mug/store"), None);
+    }
 }

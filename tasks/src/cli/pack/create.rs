@@ -59,7 +59,7 @@ pub(super) fn run(args: CreateArgs, origin: &Origin, ui: &Ui) -> Result<(), Erro
         metadata,
         resume: args.resume,
         contradiction,
-        check,
+        check: Box::new(check),
     };
     let done = drive::run(job, origin, ui)?;
     if ui.json || ui.quiet {

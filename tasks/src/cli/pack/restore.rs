@@ -4,7 +4,9 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use mug::core::database::MugDb;
-use mug::pack::restore::{Env, Input, Output, Restore};
+use mug::core::registry::Registry;
+use mug::pack::restore::prepare::{begin, reopen};
+use mug::pack::restore::{Env, Input, Output, Restore, RestoreError};
 
 use super::{absolute, word};
 use crate::cli::drive::{self, Done, Job};
@@ -46,9 +48,9 @@ pub(super) fn run(args: RestoreArgs, origin: &Origin, ui: &Ui) -> Result<(), Err
         .threads
         .or_else(|| std::thread::available_parallelism().ok())
         .map_or(1, NonZero::get);
+    let (db, busy) = store(&input, args.resume.is_some())?;
     let job = Job::<Restore> {
-        // The target does not exist yet, so the operation is kept with the user.
-        db: MugDb::for_user()?,
+        db,
         command: command(&args).unwrap_or_default(),
         metadata: vec![
             ("pack", input.pack.display().to_string()),
@@ -58,13 +60,38 @@ pub(super) fn run(args: RestoreArgs, origin: &Origin, ui: &Ui) -> Result<(), Err
         env: Box::new(move || Ok(Env::new(threads))),
         resume: args.resume,
         contradiction,
-        check,
+        check: Box::new(move |_| busy.map_or(Ok(()), |busy| Err(refused(busy)))),
     };
     let done = drive::run(job, origin, ui)?;
+    if let Some(why) = &done.output.no_tree {
+        ui.note(&format!(
+            "warning: the working tree was not written: {}",
+            text::plain(why)
+        ));
+    }
     if ui.json || ui.quiet {
         return Ok(());
     }
     ui.result(&summary(&done, &args.target))
+}
+
+/// The store, which lies in the repository that is made. Where another restore to
+/// it was begun, that one's, and what stands against a new one.
+fn store(input: &Input, resumes: bool) -> Result<(MugDb, Option<RestoreError>), Error> {
+    if resumes {
+        return Ok((reopen(input).map_err(refused)?, None));
+    }
+    match begin(input, &Registry::open()?) {
+        Ok(db) => Ok((db, None)),
+        Err(busy @ RestoreError::TargetBusy { .. }) => {
+            Ok((reopen(input).map_err(refused)?, Some(busy)))
+        }
+        Err(error) => Err(refused(error)),
+    }
+}
+
+fn refused(error: RestoreError) -> Error {
+    Error::failed(error.to_string()).because(error)
 }
 
 fn command(args: &RestoreArgs) -> Option<Vec<String>> {
@@ -95,11 +122,6 @@ fn contradiction(given: &Input, stored: &Input) -> Option<String> {
         ));
     }
     (given.bare && !stored.bare).then(|| "makes a repository with a working tree".to_owned())
-}
-
-fn check(input: &Input) -> Result<(), Error> {
-    let free = input.target().check_free();
-    free.map_err(|error| Error::failed(error.to_string()).because(error))
 }
 
 fn summary(done: &Done<Output>, target: &Path) -> String {

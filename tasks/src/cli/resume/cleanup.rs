@@ -35,7 +35,7 @@ pub(super) fn run(args: &CleanupArgs, ui: &Ui) -> Result<(), Error> {
         .hint("run it in the repository that is meant, or name that with `-C <dir>`"));
     }
     let mut removed = 0;
-    for store in place.stores() {
+    for store in place.own() {
         removed += store.manager.cleanup_old(args.days)?;
         if args.all {
             removed += remove_paused(store, args.days)?;

@@ -70,9 +70,13 @@ pub(super) fn run(args: &ListArgs, ui: &Ui) -> Result<(), Error> {
     let mut rows = Vec::new();
     let mut unreadable = 0;
     for store in place.stores() {
-        let ops = store.manager.list(None)?;
-        let chosen = ops.into_iter().filter(|op| statuses.contains(&op.status));
+        let chosen = store
+            .list()?
+            .into_iter()
+            .filter(|op| statuses.contains(&op.status));
         rows.extend(chosen.map(|op| Row { store, op }));
+    }
+    for store in place.own() {
         unreadable += store.manager.unreadable()?.len();
     }
     rows.sort_by_key(|row| std::cmp::Reverse(row.op.created_at));
