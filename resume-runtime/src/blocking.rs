@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::StepError;
-use crate::files::{self, Files, ReadFile};
+use crate::files::{Files, ReadFile};
 use crate::pace::Pacer;
 use crate::pause::PauseFlag;
 use crate::progress::Progress;
@@ -189,7 +189,7 @@ impl<M: Resumable> Blocking<M> {
     /// Puts a file or directory on disk that the step wrote by itself, with the
     /// name that leads to it.
     pub fn sync(&self, path: &Path) -> Result<(), StepError> {
-        Ok(files::sync_path(path, self.files.faults())?)
+        Ok(self.files.sync_path(path)?)
     }
 }
 

@@ -4,44 +4,51 @@
 use std::io;
 use std::path::Path;
 
+use serde::Serialize;
+
+use crate::error::StepError;
+
 /// Before or after a commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Moment {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// Nothing of it is durable yet.
     Before,
+    /// All of it is durable.
     After,
 }
 
-/// The operation's process dies here, as far as the operation can tell.
+/// What happens to a process.
 #[derive(Debug)]
-pub(crate) struct Crash;
+pub(crate) enum Struck {
+    /// It dies here, as far as the operation can tell.
+    Crash,
+    /// The slice fails.
+    Error(StepError),
+}
 
 pub(crate) trait Faults: Send + Sync {
     /// A commit is about to be made, or was just made durable.
-    fn commit(&self, number: u64, moment: Moment) -> Result<(), Crash> {
+    fn commit(&self, number: u64, moment: Moment) -> Result<(), Struck> {
         let _ = (number, moment);
         Ok(())
     }
 
-    /// `len` bytes are about to be appended to a file.
+    /// `len` bytes are about to be written to a file.
     fn write(&self, path: &Path, len: usize) -> io::Result<()> {
         let _ = (path, len);
         Ok(())
     }
 
-    /// A file or directory is about to be synced.
-    fn sync(&self, path: &Path) -> io::Result<()> {
+    /// A file's content, or a directory's entries, are put on disk by `sync`.
+    fn sync(&self, path: &Path, sync: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
         let _ = path;
-        Ok(())
+        sync()
     }
 
-    /// A file's content and its name are on disk now.
-    fn durable(&self, path: &Path) {
-        let _ = path;
-    }
-
-    /// A file was renamed, and both directories are on disk.
-    fn renamed(&self, from: &Path, to: &Path) {
-        let _ = (from, to);
+    /// Whether a commit is due, where the harness sets the pace.
+    fn is_due(&self) -> bool {
+        false
     }
 }
 

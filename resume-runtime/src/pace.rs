@@ -5,7 +5,10 @@
 //! 100 ms (nobody loses more by that) nor more than 5 s (nobody should lose
 //! more).
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use crate::faults::Faults;
 
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
@@ -16,15 +19,13 @@ const SHARE: u32 = 50;
 pub(crate) enum Pace {
     /// By the clock and the cost of the last commit.
     Measured,
-    /// Whenever it can be asked: every question is answered with yes.
-    Always,
-    /// Only where it must be: at effects, on a pause and at the end.
-    Rarely,
+    /// As the harness says.
+    Told,
 }
 
-#[derive(Debug)]
 pub(crate) struct Pacer {
     pace: Pace,
+    faults: Arc<dyn Faults>,
     last: Instant,
     interval: Duration,
     /// What commits took and nobody has written down yet.
@@ -32,9 +33,10 @@ pub(crate) struct Pacer {
 }
 
 impl Pacer {
-    pub(crate) fn new(pace: Pace) -> Self {
+    pub(crate) fn new(pace: Pace, faults: Arc<dyn Faults>) -> Self {
         Self {
             pace,
+            faults,
             last: Instant::now(),
             interval: SHORTEST,
             cost: Duration::ZERO,
@@ -44,8 +46,7 @@ impl Pacer {
     pub(crate) fn is_due(&self) -> bool {
         match self.pace {
             Pace::Measured => self.last.elapsed() >= self.interval,
-            Pace::Always => true,
-            Pace::Rarely => false,
+            Pace::Told => self.faults.is_due(),
         }
     }
 
@@ -68,10 +69,11 @@ impl Pacer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::faults::NoFaults;
 
     #[test]
     fn the_interval_follows_the_cost_within_its_bounds() {
-        let mut pacer = Pacer::new(Pace::Measured);
+        let mut pacer = Pacer::new(Pace::Measured, Arc::new(NoFaults));
         for (cost, interval) in [(0, 100), (10, 500), (1_000, 5_000)] {
             pacer.committed(Duration::from_millis(cost));
             assert_eq!(pacer.interval, Duration::from_millis(interval));

@@ -1,58 +1,109 @@
-//! Making names durable.
+//! Making content and names durable.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use crate::faults::Faults;
 
-/// Creates `dir` and what is missing above it; gives the directories whose
-/// entries are new and must be synced before anything rests on them.
-pub(crate) fn create_dirs(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut missing = Vec::new();
-    let mut at = dir;
-    while !at.as_os_str().is_empty() && !at.exists() {
-        missing.push(at);
-        match at.parent() {
-            Some(parent) => at = parent,
-            None => break,
+/// Through which the files of an operation reach the disk.
+///
+/// That a directory is there does not mean that a power cut would leave it: a
+/// process may have made it and died before the sync. So a new name is made
+/// durable with all that lead to it, up to the root of the file system, and what
+/// was done once is remembered.
+pub(crate) struct Disk {
+    faults: Arc<dyn Faults>,
+    /// Directories whose names are durable.
+    known: Mutex<HashSet<DirIdentity>>,
+}
+
+/// Device, inode, and when it was made: an inode's number is used again.
+type DirIdentity = ((u64, u64), Option<SystemTime>);
+
+impl Disk {
+    pub(crate) fn new(faults: Arc<dyn Faults>) -> Self {
+        Self {
+            faults,
+            known: Mutex::default(),
         }
     }
-    fs::create_dir_all(dir)?;
-    Ok(missing
-        .iter()
-        .filter_map(|dir| dir.parent().map(Path::to_owned))
-        .collect())
-}
 
-/// Syncs a directory, so that its entries survive a power cut.
-pub(crate) fn sync_dir(dir: &Path, faults: &dyn Faults) -> io::Result<()> {
-    faults.sync(dir)?;
-    #[cfg(unix)]
-    File::open(dir)?.sync_all()?;
-    Ok(())
-}
-
-/// Syncs a file that the runtime did not write, or a directory, and the
-/// directory that holds its name.
-pub(crate) fn sync_path(path: &Path, faults: &dyn Faults) -> io::Result<()> {
-    faults.sync(path)?;
-    File::open(path)?.sync_all()?;
-    if let Some(parent) = parent(path) {
-        sync_dir(&parent, faults)?;
+    /// Asks whether `len` bytes may be written to `path`.
+    pub(crate) fn may_write(&self, path: &Path, len: usize) -> io::Result<()> {
+        self.faults.write(path, len)
     }
-    faults.durable(path);
-    Ok(())
+
+    /// Puts the content of the file `path`, open as `file`, on disk.
+    pub(crate) fn sync_file(&self, path: &Path, file: &File) -> io::Result<()> {
+        self.faults.sync(path, &mut || file.sync_data())
+    }
+
+    /// Puts a file or directory that the runtime did not write on disk, and the
+    /// names that lead to it.
+    pub(crate) fn sync_path(&self, path: &Path) -> io::Result<()> {
+        self.faults
+            .sync(path, &mut || File::open(path)?.sync_all())?;
+        self.sync_names(path)
+    }
+
+    /// Puts the entries of the directory `dir` on disk.
+    pub(crate) fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.faults.sync(dir, &mut || {
+            #[cfg(unix)]
+            File::open(dir)?.sync_all()?;
+            Ok(())
+        })
+    }
+
+    /// Makes the name `path` durable, and those of the directories above it.
+    pub(crate) fn sync_names(&self, path: &Path) -> io::Result<()> {
+        let path = std::path::absolute(path)?;
+        let Some(parent) = path.parent() else {
+            return Ok(());
+        };
+        let parent = parent.canonicalize()?;
+        self.sync_dir(&parent)?;
+        let mut dir: &Path = &parent;
+        while let (Some(key), Some(above)) = (dir_identity(dir)?, dir.parent()) {
+            let mounted = dir_identity(above)?.is_none_or(|above| above.0.0 != key.0.0);
+            if mounted || self.known().contains(&key) {
+                break;
+            }
+            match self.sync_dir(above) {
+                // What may not be read was not made by this process.
+                Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {}
+                done => done?,
+            }
+            self.known().insert(key);
+            dir = above;
+        }
+        Ok(())
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashSet<DirIdentity>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// The directory that holds a path's name.
-pub(crate) fn parent(path: &Path) -> Option<PathBuf> {
-    let parent = path.parent()?;
-    Some(if parent.as_os_str().is_empty() {
-        PathBuf::from(".")
-    } else {
-        parent.to_owned()
-    })
+fn dir_identity(dir: &Path) -> io::Result<Option<DirIdentity>> {
+    let meta = fs::metadata(dir)?;
+    Ok(identity(&meta).map(|identity| (identity, meta.created().ok())))
+}
+
+/// Creates a directory for an operation's own files: nobody else may look in.
+pub(crate) fn create_private(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(dir)
 }
 
 /// Device and inode; none where the system has no such thing.

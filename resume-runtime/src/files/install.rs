@@ -4,10 +4,9 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::disk;
+use super::disk::{self, Disk};
 use super::record::FileRecord;
 use crate::error::StepError;
-use crate::faults::Faults;
 
 /// Moves the committed file at `from` to `to`, or finds that this was done
 /// before. Replaces what is at `to`.
@@ -15,13 +14,12 @@ pub(crate) fn install(
     from: &Path,
     to: &Path,
     committed: &FileRecord,
-    faults: &dyn Faults,
+    disk: &Disk,
 ) -> Result<(), StepError> {
-    let target_dir = disk::parent(to)
+    let target_dir = to
+        .parent()
         .ok_or_else(|| StepError::fatal(format!("{} names no file", to.display())))?;
-    for dir in disk::create_dirs(&target_dir)? {
-        disk::sync_dir(&dir, faults)?;
-    }
+    fs::create_dir_all(target_dir)?;
     match fs::metadata(from) {
         Ok(found) if found.len() >= committed.len => {}
         Ok(found) => {
@@ -35,9 +33,7 @@ pub(crate) fn install(
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             return if is_installed(to, committed) {
                 // The rename was made; its directories may not be on disk yet.
-                disk::sync_dir(&target_dir, faults)?;
-                faults.renamed(from, to);
-                Ok(())
+                Ok(disk.sync_names(to)?)
             } else {
                 Err(StepError::fatal(format!(
                     "{} is gone and was not installed as {}: it was removed from outside",
@@ -52,18 +48,17 @@ pub(crate) fn install(
     let file = File::options().write(true).open(from)?;
     if file.metadata()?.len() > committed.len {
         file.set_len(committed.len)?;
-        file.sync_all()?;
+        disk.sync_file(from, &file)?;
     }
     match fs::rename(from, to) {
         Ok(()) => {
-            disk::sync_dir(&target_dir, faults)?;
-            if let Some(source_dir) = disk::parent(from).filter(|dir| *dir != target_dir) {
-                disk::sync_dir(&source_dir, faults)?;
+            disk.sync_names(to)?;
+            if let Some(source_dir) = from.parent().filter(|dir| *dir != target_dir) {
+                disk.sync_dir(source_dir)?;
             }
-            faults.renamed(from, to);
         }
         Err(e) if e.kind() == io::ErrorKind::CrossesDevices => {
-            copy(from, to, &target_dir, faults)?;
+            copy(from, to, target_dir, disk)?;
         }
         Err(e) => return Err(e.into()),
     }
@@ -72,17 +67,16 @@ pub(crate) fn install(
 
 /// Across file systems: a copy beside the target, then a rename. The source
 /// stays until the operation is done, so that this can be repeated.
-fn copy(from: &Path, to: &Path, target_dir: &Path, faults: &dyn Faults) -> io::Result<()> {
+fn copy(from: &Path, to: &Path, target_dir: &Path, disk: &Disk) -> io::Result<()> {
     let mut beside = to.file_name().unwrap_or_default().to_owned();
     beside.push(".part");
     let beside: PathBuf = target_dir.join(beside);
+    let len = usize::try_from(fs::metadata(from)?.len()).unwrap_or(usize::MAX);
+    disk.may_write(&beside, len)?;
     fs::copy(from, &beside)?;
-    faults.sync(&beside)?;
-    File::open(&beside)?.sync_all()?;
+    disk.sync_file(&beside, &File::open(&beside)?)?;
     fs::rename(&beside, to)?;
-    disk::sync_dir(target_dir, faults)?;
-    faults.durable(to);
-    Ok(())
+    disk.sync_names(to)
 }
 
 fn is_installed(to: &Path, committed: &FileRecord) -> bool {

@@ -13,7 +13,6 @@ mod read;
 mod record;
 mod set;
 
-pub(crate) use disk::sync_path;
 pub use read::ReadFile;
 pub(crate) use record::{FileRecord, load, store};
 pub(crate) use set::Files;

@@ -1,12 +1,11 @@
 //! One open append file: its buffer, and its syncs.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::disk;
-use crate::faults::Faults;
+use super::disk::{self, Disk};
 
 /// Small writes are gathered up to this size.
 pub(crate) const BUFFER: usize = 128 * 1024;
@@ -23,8 +22,8 @@ pub(crate) struct OpenFile {
     /// Up to where a background sync was started.
     started: u64,
     background: Arc<Background>,
-    /// Directories with a new entry.
-    unsynced_dirs: Vec<PathBuf>,
+    /// Whether its name may not be on disk yet.
+    new_name: bool,
     dirty: bool,
 }
 
@@ -40,20 +39,16 @@ impl OpenFile {
     /// Opens `path` and cuts it to `len`, its committed length. A new file is
     /// created where `len` is `None`.
     pub(crate) fn open(path: PathBuf, len: Option<u64>, private: bool) -> io::Result<Self> {
-        let mut unsynced_dirs = Vec::new();
         let mut options = OpenOptions::new();
         options.read(true).write(true);
-        if len.is_none() {
-            if let Some(dir) = disk::parent(&path) {
-                unsynced_dirs = disk::create_dirs(&dir)?;
-                unsynced_dirs.push(dir);
+        let new_name = len.is_none();
+        if new_name {
+            match path.parent() {
+                Some(dir) if private => disk::create_private(dir)?,
+                Some(dir) => fs::create_dir_all(dir)?,
+                None => {}
             }
             options.create(true).truncate(true);
-        }
-        #[cfg(unix)]
-        if private {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600);
         }
         let mut file = options.open(&path)?;
         let len = len.unwrap_or(0);
@@ -79,8 +74,8 @@ impl OpenFile {
             written: len,
             started: len,
             background: Arc::default(),
-            dirty: !unsynced_dirs.is_empty() || found > len,
-            unsynced_dirs,
+            dirty: new_name || found > len,
+            new_name,
         })
     }
 
@@ -101,47 +96,46 @@ impl OpenFile {
         self.buffer.len() + more <= BUFFER
     }
 
-    pub(crate) fn append(&mut self, data: &[u8], faults: &dyn Faults) -> io::Result<()> {
+    pub(crate) fn append(&mut self, data: &[u8], disk: &Disk) -> io::Result<()> {
         self.dirty = true;
         if self.has_room(data.len()) {
             self.buffer.extend_from_slice(data);
             return Ok(());
         }
-        self.flush(faults)?;
+        self.flush(disk)?;
         if data.len() < BUFFER {
             self.buffer.extend_from_slice(data);
             return Ok(());
         }
-        self.write(data, faults)
+        self.write(data, disk)
     }
 
     /// Hands what is gathered to the system.
-    pub(crate) fn flush(&mut self, faults: &dyn Faults) -> io::Result<()> {
+    pub(crate) fn flush(&mut self, disk: &Disk) -> io::Result<()> {
         if self.buffer.is_empty() {
             return Ok(());
         }
         let buffer = std::mem::take(&mut self.buffer);
-        let result = self.write(&buffer, faults);
+        let result = self.write(&buffer, disk);
         self.buffer = buffer;
         self.buffer.clear();
         result
     }
 
     /// Puts everything, and the file's name, on disk.
-    pub(crate) fn sync(&mut self, faults: &dyn Faults) -> io::Result<()> {
-        self.flush(faults)?;
-        faults.sync(&self.path)?;
+    pub(crate) fn sync(&mut self, disk: &Disk) -> io::Result<()> {
+        self.flush(disk)?;
         drop(lock(&self.background.running));
         if let Some(error) = lock(&self.background.failed).take() {
             return Err(error);
         }
-        self.file.sync_data()?;
-        for dir in std::mem::take(&mut self.unsynced_dirs) {
-            disk::sync_dir(&dir, faults)?;
+        disk.sync_file(&self.path, &self.file)?;
+        if self.new_name {
+            disk.sync_names(&self.path)?;
+            self.new_name = false;
         }
         self.dirty = false;
         self.started = self.written;
-        faults.durable(&self.path);
         Ok(())
     }
 
@@ -149,8 +143,8 @@ impl OpenFile {
         Ok(disk::identity(&self.file.metadata()?))
     }
 
-    fn write(&mut self, data: &[u8], faults: &dyn Faults) -> io::Result<()> {
-        faults.write(&self.path, data.len())?;
+    fn write(&mut self, data: &[u8], disk: &Disk) -> io::Result<()> {
+        disk.may_write(&self.path, data.len())?;
         self.file.write_all(data)?;
         self.written += data.len() as u64;
         if self.written - self.started >= BACKGROUND {

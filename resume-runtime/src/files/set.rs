@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::disk::Disk;
 use super::install;
 use super::open::OpenFile;
 use super::read::ReadFile;
@@ -17,7 +18,7 @@ pub(crate) struct Files {
     /// The operation's own folder; a store in memory may have none.
     private: Option<PathBuf>,
     entries: BTreeMap<String, Entry>,
-    faults: Arc<dyn Faults>,
+    disk: Disk,
 }
 
 #[derive(Default)]
@@ -48,7 +49,7 @@ impl Files {
         Self {
             private,
             entries,
-            faults,
+            disk: Disk::new(faults),
         }
     }
 
@@ -115,8 +116,8 @@ impl Files {
     }
 
     pub(crate) fn append(&mut self, name: &str, data: &[u8]) -> Result<(), StepError> {
-        let faults = Arc::clone(&self.faults);
-        Ok(self.opened(name)?.append(data, &*faults)?)
+        let (open, disk) = self.opened(name)?;
+        Ok(open.append(data, disk)?)
     }
 
     /// Drops the content: a new generation starts empty, the old one is kept
@@ -139,9 +140,8 @@ impl Files {
             )));
         }
         self.open(name, None)?;
-        let faults = Arc::clone(&self.faults);
-        let open = self.opened(name)?;
-        open.flush(&*faults)?;
+        let (open, disk) = self.opened(name)?;
+        open.flush(disk)?;
         Ok(ReadFile::new(fs::File::open(open.path())?, open.len()))
     }
 
@@ -177,12 +177,7 @@ impl Files {
                 )));
             }
         };
-        install::install(
-            &committed.path(&private, name),
-            &to,
-            committed,
-            &*self.faults,
-        )?;
+        install::install(&committed.path(&private, name), &to, committed, &self.disk)?;
         entry.open = None;
         entry.current.installed = Some(Place(to));
         Ok(())
@@ -194,7 +189,7 @@ impl Files {
         for (name, entry) in &mut self.entries {
             if let Some(open) = &mut entry.open {
                 if open.is_dirty() {
-                    open.sync(&*self.faults)?;
+                    open.sync(&self.disk)?;
                 }
                 entry.current.len = open.len();
                 entry.current.identity = open.identity()?;
@@ -240,8 +235,9 @@ impl Files {
         let _ = fs::remove_dir_all(&private);
     }
 
-    pub(crate) fn faults(&self) -> &dyn Faults {
-        &*self.faults
+    /// Puts a file or directory on disk that a step wrote by itself.
+    pub(crate) fn sync_path(&self, path: &Path) -> io::Result<()> {
+        self.disk.sync_path(path)
     }
 
     /// The operation's own folder.
@@ -251,11 +247,10 @@ impl Files {
         })
     }
 
-    fn opened(&mut self, name: &str) -> Result<&mut OpenFile, StepError> {
-        self.entries
-            .get_mut(name)
-            .and_then(|entry| entry.open.as_mut())
-            .ok_or_else(|| not_open(name))
+    fn opened(&mut self, name: &str) -> Result<(&mut OpenFile, &Disk), StepError> {
+        let entry = self.entries.get_mut(name);
+        let open = entry.and_then(|entry| entry.open.as_mut());
+        Ok((open.ok_or_else(|| not_open(name))?, &self.disk))
     }
 }
 

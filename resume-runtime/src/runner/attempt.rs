@@ -16,7 +16,7 @@ use super::drive::{Ending, Runner, user};
 use crate::blocking::Blocking;
 use crate::context::{Context, off_thread, panicked};
 use crate::error::{ErrorClass, StepError};
-use crate::faults::Moment;
+use crate::faults::{Moment, Struck};
 use crate::files::{self, FileRecord, Files};
 use crate::operation::{Operation, OperationProgress};
 use crate::pace::Pacer;
@@ -54,6 +54,15 @@ enum Halt {
 impl From<StepError> for Halt {
     fn from(error: StepError) -> Self {
         Self::Error(error)
+    }
+}
+
+impl From<Struck> for Halt {
+    fn from(struck: Struck) -> Self {
+        match struck {
+            Struck::Crash => Self::Crashed,
+            Struck::Error(error) => Self::Error(error),
+        }
     }
 }
 
@@ -188,7 +197,7 @@ impl<'r, M: Resumable> Attempt<'r, M> {
             env: Arc::clone(self.env),
             rows: Rows::new(runner.db.clone(), &runner.id),
             files: Files::new(runner.private.clone(), files, Arc::clone(&runner.faults)),
-            pacer: Pacer::new(runner.pace),
+            pacer: Pacer::new(runner.pace, Arc::clone(&runner.faults)),
             pause: Arc::clone(&runner.pause),
             progress: Arc::clone(&runner.progress),
             local: Mutex::default(),
@@ -273,10 +282,7 @@ impl<'r, M: Resumable> Attempt<'r, M> {
         let runner = self.runner;
         let start = Instant::now();
         let number = self.commits + 1;
-        runner
-            .faults
-            .commit(number, Moment::Before)
-            .map_err(|_| Halt::Crashed)?;
+        runner.faults.commit(number, Moment::Before)?;
         let files = self.sync_files(number).await?;
         let mut progress = OperationProgress::default();
         runner.progress.store(&mut progress);
@@ -307,10 +313,7 @@ impl<'r, M: Resumable> Attempt<'r, M> {
         let slice = self.slice_mut();
         slice.files.committed();
         slice.pacer.committed(start.elapsed());
-        runner
-            .faults
-            .commit(number, Moment::After)
-            .map_err(|_| Halt::Crashed)?;
+        runner.faults.commit(number, Moment::After)?;
         Ok(())
     }
 
