@@ -136,6 +136,8 @@ mod state;
 mod stopped;
 pub mod store;
 mod table;
+#[cfg(unix)]
+pub mod testing;
 mod wake;
 
 pub use blocking::{Appender, Blocking};
