@@ -32,7 +32,9 @@ fn build() -> PathBuf {
         Some(name) => name,
     };
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "mug", "--bin", "mug"])
+        // The whole workspace with its tests, so that dependencies get the same
+        // features as under `cargo test --workspace` and are not built twice.
+        .args(["build", "--quiet", "--workspace", "--bins", "--tests"])
         .args(["--profile", name, "--target-dir"])
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
