@@ -108,10 +108,11 @@ fn tips(
         match universe.catalog.find(&universe.sources, &oid) {
             Some(tip) => tips.push(tip),
             None => {
-                return Ok(Err(ScanError::MissingTip {
+                let damage = universe.sources.damage(&oid).map(ScanError::from);
+                return Ok(Err(damage.unwrap_or(ScanError::MissingTip {
                     name: name.to_string(),
                     id: id.to_string(),
-                }));
+                })));
             }
         }
     }

@@ -105,7 +105,10 @@ impl SourceList {
             pack.linked = true;
             for extension in ["pack", "idx"] {
                 let from = pack.path.with_extension(extension);
-                match fs::hard_link(&from, pack.link(dir, extension)) {
+                // A link to a symbolic link would lead nowhere else.
+                let linked = fs::canonicalize(from)
+                    .and_then(|from| fs::hard_link(from, pack.link(dir, extension)));
+                match linked {
                     Ok(()) => {}
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
