@@ -240,6 +240,11 @@ impl Files {
         self.disk.sync_path(path)
     }
 
+    /// The same for a directory with all that is below it.
+    pub(crate) fn sync_tree(&self, dir: &Path) -> io::Result<()> {
+        self.disk.sync_tree(dir)
+    }
+
     /// The operation's own folder.
     pub(crate) fn private(&self) -> Result<PathBuf, StepError> {
         self.private.clone().ok_or_else(|| {
