@@ -5,17 +5,20 @@
 //!   user;
 //! - [`Output`] and [`Running`]: a command that has ended, and one that can be
 //!   watched, signalled and killed;
+//! - [`Records`]: operations of any status, kept by the test itself;
 //! - [`Shape`]: a repository with as much history as a test needs;
 //! - [`binary`]: the `mug` that is under test.
 
 mod binary;
 mod output;
+mod records;
 mod repository;
 mod running;
 mod scratch;
 
 pub use binary::binary;
 pub use output::Output;
+pub use records::Records;
 pub use repository::Shape;
 pub use running::{Running, wait_until};
 pub use rustix::process::Signal;
