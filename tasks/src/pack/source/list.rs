@@ -123,6 +123,14 @@ impl SourceList {
         Ok(())
     }
 
+    /// The links that [`hold`](Self::hold) made in `dir`.
+    pub fn links(&self, dir: &Path) -> Vec<PathBuf> {
+        let linked = self.packs.iter().filter(|pack| pack.linked);
+        linked
+            .flat_map(|pack| ["pack", "idx"].map(|extension| pack.link(dir, extension)))
+            .collect()
+    }
+
     /// The list as bytes, for a file of the operation.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
