@@ -42,6 +42,10 @@ impl Record {
 
     /// The bytes done at each of its commits in `step`, in order. Only a record
     /// that was shown with its journal has them.
+    ///
+    /// # Panics
+    ///
+    /// On a record that is none.
     pub fn commits_in(&self, step: &str) -> Vec<u64> {
         let events = self.0["journal"].as_array().expect("the journal");
         events
@@ -69,6 +73,10 @@ impl Scratch {
     /// The operations that are seen from `dir`, with these options of `mug resume
     /// list`; the newest first.
     #[track_caller]
+    ///
+    /// # Panics
+    ///
+    /// When the list is none.
     pub fn operations(&self, dir: impl AsRef<Path>, options: &[&str]) -> Vec<Record> {
         let args = [&["resume", "list", "--json"], options].concat();
         match self.mug(dir, &args).ok().json() {

@@ -1,5 +1,6 @@
 //! `mug pack create` under kill -9: the pack is the very one, and nothing that was
 //! committed is done twice.
+#![allow(clippy::print_stdout, reason = "figures of the run, for people")]
 
 use std::time::{Duration, Instant};
 

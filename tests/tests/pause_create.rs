@@ -1,5 +1,6 @@
 //! `mug pack create` paused in an orderly way, again and again, and continued with
 //! the very line that it printed.
+#![allow(clippy::print_stdout, reason = "figures of the run, for people")]
 
 use end_to_end::{Aim, Bound, Large, Means, Scratch, Signal, Trial, Undisturbed};
 use fastrand::Rng;

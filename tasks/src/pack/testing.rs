@@ -12,7 +12,6 @@ use std::{
 pub(crate) struct GitRepo {
     root: PathBuf,
     git_dir: PathBuf,
-    #[expect(dead_code, reason = "removes the directory when it is dropped")]
     owned: Option<tempfile::TempDir>,
 }
 
