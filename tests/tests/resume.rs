@@ -73,9 +73,9 @@ fn filters_add_up() {
     };
     let [running, paused, completed, failed] = &all;
     assert_eq!(list(&[]), all);
-    assert_eq!(list(&["--paused"]), std::slice::from_ref(&paused));
-    assert_eq!(list(&["--running"]), std::slice::from_ref(&running));
-    assert_eq!(list(&["--completed"]), std::slice::from_ref(&completed));
+    assert_eq!(list(&["--paused"]), std::slice::from_ref(paused));
+    assert_eq!(list(&["--running"]), std::slice::from_ref(running));
+    assert_eq!(list(&["--completed"]), std::slice::from_ref(completed));
     assert_eq!(
         list(&["--failed", "--running"]),
         [running.clone(), failed.clone()]
