@@ -100,7 +100,7 @@ fn a_signal_pauses_and_the_printed_command_continues() {
         let out = format!("../out {number}");
         // From elsewhere, so that the command has to name the place.
         let args = ["-C", "r with space", "pack", "create", &out];
-        let mut running = scratch.spawn(".", &args);
+        let running = scratch.spawn(".", &args);
         started(&running);
         running.signal(signal);
         let output = running.wait().exits(130);
@@ -123,7 +123,7 @@ fn a_signal_pauses_and_the_printed_command_continues() {
 fn a_second_ctrl_c_loses_nothing() {
     let scratch = Scratch::new();
     scratch.repository("r.git", true, LARGE);
-    let mut running = scratch.spawn("r.git", &["pack", "create", "../out"]);
+    let running = scratch.spawn("r.git", &["pack", "create", "../out"]);
     started(&running);
     running.signal(Signal::INT);
     running.signal(Signal::INT);
@@ -171,7 +171,7 @@ fn a_restore_is_paused_and_continued() {
     let scratch = Scratch::new();
     let source = scratch.repository("r.git", true, LARGE);
     scratch.mug("r.git", &["pack", "create", "../out"]).ok();
-    let mut running = scratch.spawn(".", &["pack", "restore", "out", "new.git", "--bare"]);
+    let running = scratch.spawn(".", &["pack", "restore", "out", "new.git", "--bare"]);
     started(&running);
     running.signal(Signal::INT);
     let output = running.wait().exits(130);
@@ -203,7 +203,7 @@ fn a_restore_is_paused_and_continued() {
 fn what_contradicts_the_operation_is_refused() {
     let scratch = Scratch::new();
     scratch.repository("r.git", true, LARGE);
-    let mut running = scratch.spawn("r.git", &["pack", "create", "../out", "main", "light"]);
+    let running = scratch.spawn("r.git", &["pack", "create", "../out", "main", "light"]);
     started(&running);
     running.signal(Signal::INT);
     running.wait().exits(130);
@@ -233,7 +233,7 @@ fn json_is_one_message_a_line() {
     let scratch = Scratch::new();
     scratch.repository("r.git", true, LARGE);
     let create = |out: &'static str| ["--json", "pack", "create", out];
-    let mut running = scratch.spawn("r.git", &create("../out"));
+    let running = scratch.spawn("r.git", &create("../out"));
     wait_until("it says something", || running.stdout().contains('\n'));
     running.signal(Signal::INT);
     let output = running.wait().exits(130);
