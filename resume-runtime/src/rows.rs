@@ -149,10 +149,11 @@ impl Rows {
     }
 
     fn write(&mut self, key: Vec<u8>, row: Option<Vec<u8>>) {
-        let size = key.len() + row.as_ref().map_or(0, Vec::len);
-        self.bytes += size;
-        if let Some(old) = self.writes.insert(key, row) {
-            self.bytes -= old.map_or(0, |old| old.len()).min(self.bytes);
+        let (key_len, row_len) = (key.len(), row.as_ref().map_or(0, Vec::len));
+        self.bytes += row_len;
+        match self.writes.insert(key, row) {
+            Some(old) => self.bytes -= old.map_or(0, |old| old.len()),
+            None => self.bytes += key_len,
         }
     }
 
@@ -214,4 +215,139 @@ pub(crate) fn apply(txn: &mut dyn WriteTxn, writes: &Writes) -> Result<(), Store
 
 fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
     bound.as_ref().map(Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap as Model;
+
+    use super::*;
+
+    const T: Table<String, u64> = Table::new("t");
+    /// Sorts right after `t` and must not be seen in it.
+    const NEXT: Table<String, u64> = Table::new("t1");
+
+    fn rows(db: &Database) -> Rows {
+        Rows::new(db.clone(), "op-1")
+    }
+
+    fn commit(db: &Database, rows: &mut Rows) {
+        let writes = rows.take_writes();
+        db.write_blocking(move |txn| apply(txn, &writes)).unwrap();
+        assert_eq!(rows.pending_bytes(), 0);
+    }
+
+    /// All rows, by pages of `limit`.
+    fn pages(rows: &Rows, limit: usize) -> Vec<(String, u64)> {
+        let mut all: Vec<(String, u64)> = Vec::new();
+        loop {
+            let after = all.last().map(|(key, _)| key.clone());
+            let page = rows.page(&T, after.as_ref(), limit).unwrap();
+            assert!(page.len() <= limit);
+            if page.is_empty() {
+                return all;
+            }
+            all.extend(page);
+        }
+    }
+
+    #[test]
+    fn pages_show_committed_rows_under_uncommitted_ones() {
+        let db = Database::in_memory().unwrap();
+        let mut rng = fastrand::Rng::with_seed(5);
+        let mut model = Model::new();
+        let mut rows = rows(&db);
+        rows.put(&NEXT, &"x".to_owned(), &0).unwrap();
+        for round in 0..400_u64 {
+            let key = format!("{:02}", rng.u8(0..40));
+            if rng.u8(0..3) == 0 {
+                rows.remove(&T, &key);
+                model.remove(&key);
+            } else {
+                rows.put(&T, &key, &round).unwrap();
+                model.insert(key.clone(), round);
+            }
+            assert_eq!(rows.get(&T, &key).unwrap(), model.get(&key).copied());
+            let limit = rng.usize(1..7);
+            let all: Vec<_> = model.clone().into_iter().collect();
+            assert_eq!(pages(&rows, limit), all, "round {round}");
+            let next = rows.next_after(&T, Some(&key)).unwrap();
+            assert_eq!(next, all.into_iter().find(|(other, _)| *other > key));
+            if rng.u8(0..20) == 0 {
+                commit(&db, &mut rows);
+            }
+        }
+        assert!(rows.page(&T, None, 0).unwrap().is_empty());
+        // What was not committed is gone in another slice.
+        let key = "other".to_owned();
+        commit(&db, &mut rows);
+        rows.put(&T, &key, &1).unwrap();
+        assert_eq!(self::rows(&db).get(&T, &key).unwrap(), None);
+    }
+
+    #[test]
+    fn long_keys_are_unique_come_back_whole_and_can_be_walked() {
+        let db = Database::in_memory().unwrap();
+        let mut rows = rows(&db);
+        let mut model = Model::new();
+        for len in [0, 1, 339, 340, 341, 371, 372, 373, 374, 5_000] {
+            for end in ["", "a", "b"] {
+                let key = format!("{}{end}", "x".repeat(len));
+                rows.put(&T, &key, &(len as u64)).unwrap();
+                model.insert(key, len as u64);
+                if len == 341 {
+                    commit(&db, &mut rows);
+                }
+            }
+        }
+        for (key, value) in &model {
+            assert_eq!(rows.get(&T, key).unwrap(), Some(*value));
+        }
+        let mut walked = pages(&rows, 4);
+        assert_eq!(walked.len(), model.len());
+        // Keys that are stored whole come in their order.
+        let whole: Vec<_> = walked.iter().filter(|(key, _)| key.len() <= 340).collect();
+        assert!(whole.is_sorted(), "{whole:?}");
+        walked.sort();
+        assert_eq!(walked, model.clone().into_iter().collect::<Vec<_>>());
+        for key in model.keys() {
+            rows.remove(&T, key);
+        }
+        assert!(pages(&rows, 4).is_empty());
+        commit(&db, &mut rows);
+        assert!(pages(&rows, 4).is_empty());
+    }
+
+    #[test]
+    fn overwriting_a_row_takes_no_more_memory() {
+        let db = Database::in_memory().unwrap();
+        let mut rows = rows(&db);
+        let key = "key".to_owned();
+        rows.put(&T, &key, &10).unwrap();
+        let once = rows.pending_bytes();
+        assert!(once > 0);
+        for n in 10..60 {
+            rows.remove(&T, &key);
+            assert!(rows.pending_bytes() < once);
+            rows.put(&T, &key, &n).unwrap();
+            rows.put(&T, &key, &n).unwrap();
+        }
+        assert_eq!(rows.pending_bytes(), once);
+    }
+
+    #[test]
+    fn a_damaged_row_is_told_from_a_missing_one() {
+        let db = Database::in_memory().unwrap();
+        let mut rows = rows(&db);
+        let key = "key".to_owned();
+        rows.put(&T, &key, &10).unwrap();
+        let stored = rows.take_writes().into_keys().next().unwrap();
+        for bad in [&b""[..], b"\0\0\0\xffx", b"\0\0\0\0{", b"\0\0\0\x01"] {
+            let stored = stored.clone();
+            db.write_blocking(move |txn| txn.put(Space::Tables, &stored, bad))
+                .unwrap();
+            assert!(rows.get(&T, &key).is_err(), "{bad:?}");
+            assert!(rows.page(&T, None, 1).is_err(), "{bad:?}");
+        }
+    }
 }
