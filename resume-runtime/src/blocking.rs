@@ -189,13 +189,7 @@ impl<M: Resumable> Blocking<M> {
     /// Puts a file or directory on disk that the step wrote by itself, with the
     /// name that leads to it.
     pub fn sync(&self, path: &Path) -> Result<(), StepError> {
-        Ok(self.files.sync_path(path)?)
-    }
-
-    /// The same for a directory with all that is below it, at the price of few
-    /// syncs however many files these are.
-    pub fn sync_tree(&self, dir: &Path) -> Result<(), StepError> {
-        Ok(self.files.sync_tree(dir)?)
+        self.files.sync_path(path)
     }
 }
 
@@ -236,6 +230,7 @@ impl<'a> Appender<'a> {
 
 impl Write for Appender<'_> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        // A `?` on what a library gives back finds the error and its class again.
         self.append(data).map_err(io::Error::other)?;
         Ok(data.len())
     }

@@ -123,6 +123,16 @@ impl std::error::Error for StepError {
 impl From<io::Error> for StepError {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind as K;
+        // One of these that went through code that knows `io::Error` only.
+        let error = match error.downcast::<Self>() {
+            Ok(error) => return error,
+            Err(error) => error,
+        };
+        #[cfg(unix)]
+        if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) {
+            let hint = "see what the system's log says of the disk, then resume";
+            return Self::needs_user(error, hint);
+        }
         match error.kind() {
             K::ConnectionRefused
             | K::ConnectionReset
@@ -237,6 +247,17 @@ mod tests {
         assert_eq!(class(io::ErrorKind::ConnectionReset), ErrorClass::Transient);
         assert_eq!(class(io::ErrorKind::StorageFull), ErrorClass::NeedsUser);
         assert_eq!(class(io::ErrorKind::InvalidData), ErrorClass::Fatal);
+        let failing = io::Error::from(rustix::io::Errno::IO);
+        assert_eq!(StepError::from(failing).class(), ErrorClass::NeedsUser);
+    }
+
+    #[test]
+    fn an_error_comes_through_a_writer_as_it_was() {
+        let full = StepError::from(io::Error::from(io::ErrorKind::StorageFull)).context("x");
+        let back = StepError::from(io::Error::other(full));
+        assert_eq!(back.class(), ErrorClass::NeedsUser);
+        assert_eq!(back.hint(), Some("free some space, then resume"));
+        assert!(back.to_string().starts_with("x: "), "{back}");
     }
 
     #[test]
