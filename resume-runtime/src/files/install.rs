@@ -52,6 +52,11 @@ pub(crate) fn install(
     }
     match fs::rename(from, to) {
         Ok(()) => {
+            // Of two names of one file both stay.
+            match fs::remove_file(from) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e.into()),
+                _ => {}
+            }
             disk.sync_names(to)?;
             if let Some(source_dir) = from.parent().filter(|dir| *dir != target_dir) {
                 disk.sync_dir(source_dir)?;
@@ -82,6 +87,10 @@ fn copy(from: &Path, to: &Path, target_dir: &Path, disk: &Disk) -> io::Result<()
 fn is_installed(to: &Path, committed: &FileRecord) -> bool {
     fs::metadata(to).is_ok_and(|found| {
         found.len() == committed.len
-            && (committed.identity.is_none() || disk::identity(&found) == committed.identity)
+            // The inode alone: some file systems get another device number when
+            // they are mounted again.
+            && committed
+                .identity
+                .is_none_or(|(_, inode)| disk::identity(&found).is_some_and(|(_, n)| n == inode))
     })
 }

@@ -12,7 +12,9 @@ mod open;
 mod read;
 mod record;
 mod set;
+#[cfg(test)]
+mod tests;
 
 pub use read::ReadFile;
-pub(crate) use record::{FileRecord, load, store};
+pub(crate) use record::{FileRecord, discard, load, store};
 pub(crate) use set::Files;

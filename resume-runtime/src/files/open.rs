@@ -25,6 +25,30 @@ pub(crate) struct OpenFile {
     /// Whether its name may not be on disk yet.
     new_name: bool,
     dirty: bool,
+    /// A write failed: what the file holds is no longer known, and only a
+    /// rollback helps.
+    broken: Option<Broken>,
+}
+
+/// An error that is told again.
+#[derive(Clone)]
+struct Broken {
+    code: Option<i32>,
+    kind: io::ErrorKind,
+}
+
+impl Broken {
+    fn new(error: &io::Error) -> Self {
+        Self {
+            code: error.raw_os_error(),
+            kind: error.kind(),
+        }
+    }
+
+    fn error(&self) -> io::Error {
+        self.code
+            .map_or_else(|| self.kind.into(), io::Error::from_raw_os_error)
+    }
 }
 
 /// What a sync in the background leaves for the commit. The system reports a
@@ -50,16 +74,26 @@ impl OpenFile {
             }
             options.create(true).truncate(true);
         }
-        let mut file = options.open(&path)?;
+        let mut file = match (options.open(&path), len) {
+            (Err(e), Some(len)) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!(
+                        "it is gone where {len} bytes were committed: it was removed from \
+                         outside; delete the operation and start anew"
+                    ),
+                ));
+            }
+            (file, _) => file?,
+        };
         let len = len.unwrap_or(0);
         let found = file.metadata()?.len();
         if found < len {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 format!(
-                    "{} has {found} bytes where {len} were committed: \
-                     it was changed from outside; delete the operation and start anew",
-                    path.display()
+                    "it has {found} bytes where {len} were committed: it was changed from \
+                     outside; delete the operation and start anew"
                 ),
             ));
         }
@@ -76,6 +110,7 @@ impl OpenFile {
             background: Arc::default(),
             dirty: new_name || found > len,
             new_name,
+            broken: None,
         })
     }
 
@@ -97,6 +132,7 @@ impl OpenFile {
     }
 
     pub(crate) fn append(&mut self, data: &[u8], disk: &Disk) -> io::Result<()> {
+        self.check()?;
         self.dirty = true;
         if self.has_room(data.len()) {
             self.buffer.extend_from_slice(data);
@@ -112,6 +148,7 @@ impl OpenFile {
 
     /// Hands what is gathered to the system.
     pub(crate) fn flush(&mut self, disk: &Disk) -> io::Result<()> {
+        self.check()?;
         if self.buffer.is_empty() {
             return Ok(());
         }
@@ -143,9 +180,20 @@ impl OpenFile {
         Ok(disk::identity(&self.file.metadata()?))
     }
 
+    fn check(&self) -> io::Result<()> {
+        self.broken
+            .as_ref()
+            .map_or(Ok(()), |broken| Err(broken.error()))
+    }
+
     fn write(&mut self, data: &[u8], disk: &Disk) -> io::Result<()> {
-        disk.may_write(&self.path, data.len())?;
-        self.file.write_all(data)?;
+        let written = disk
+            .may_write(&self.path, data.len())
+            .and_then(|()| self.file.write_all(data));
+        if let Err(error) = &written {
+            self.broken = Some(Broken::new(error));
+        }
+        written?;
         self.written += data.len() as u64;
         if self.written - self.started >= BACKGROUND {
             self.sync_in_background();

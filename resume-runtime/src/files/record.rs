@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Files;
+use crate::database::Database;
+use crate::faults::Faults;
 use crate::path::path_text;
 use crate::records;
 use crate::store::{Direction, ReadTxn, Space, StoreError, WriteTxn};
@@ -26,6 +30,10 @@ pub(crate) struct FileRecord {
     /// Where it was installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) installed: Option<Place>,
+    /// Whether what it left outside of the operation's folder was removed, once
+    /// the operation was done. From then on its names are anybody's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) discarded: bool,
     /// The number of the commit that wrote this.
     pub(crate) commit: u64,
 }
@@ -42,6 +50,24 @@ impl FileRecord {
         match self.generation {
             0 => dir.join(name),
             n => dir.join(format!("{name}.~{n}")),
+        }
+    }
+}
+
+impl FileRecord {
+    /// The generation before this one.
+    pub(crate) fn before(&self) -> Option<Self> {
+        Some(Self {
+            generation: self.generation.checked_sub(1)?,
+            ..self.clone()
+        })
+    }
+
+    /// The generation after this one.
+    pub(crate) fn after(&self) -> Self {
+        Self {
+            generation: self.generation + 1,
+            ..self.clone()
         }
     }
 }
@@ -77,6 +103,26 @@ pub(crate) fn load(
         },
     )?;
     bad.map_or(Ok(files), Err)
+}
+
+/// Removes what a completed operation left, if that was not done yet. The process
+/// that completed it does so at once, unless it dies first.
+pub(crate) fn discard(
+    db: &Database,
+    id: &str,
+    private: Option<PathBuf>,
+    faults: Arc<dyn Faults>,
+) -> Result<(), StoreError> {
+    let committed = db.read(|txn| load(txn, id))?;
+    let changed = Files::new(private, committed, faults).discard();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let id = id.to_owned();
+    db.write_blocking(move |txn| match records::get(txn.as_read(), &id)? {
+        Some(_) => store(txn, &id, &changed),
+        None => Ok(()),
+    })
 }
 
 /// Writes what a commit says of files.

@@ -87,8 +87,13 @@ impl Files {
         if committed.is_none() {
             current.dir = dir.map(std::path::absolute).transpose()?.map(Place);
         }
+        if let Some(left) = committed.and_then(FileRecord::before) {
+            // A process died before it could do this after its commit.
+            let _ = fs::remove_file(left.path(&private, name));
+        }
         let path = current.path(&private, name);
-        let open = OpenFile::open(path, len, current.dir.is_none())?;
+        let open = OpenFile::open(path.clone(), len, current.dir.is_none())
+            .map_err(|e| about(&path, e))?;
         let entry = self.entries.entry(name.to_owned()).or_default();
         entry.current = current;
         entry.open = Some(open);
@@ -117,7 +122,7 @@ impl Files {
 
     pub(crate) fn append(&mut self, name: &str, data: &[u8]) -> Result<(), StepError> {
         let (open, disk) = self.opened(name)?;
-        Ok(open.append(data, disk)?)
+        open.append(data, disk).map_err(|e| about(open.path(), e))
     }
 
     /// Drops the content: a new generation starts empty, the old one is kept
@@ -129,7 +134,8 @@ impl Files {
         entry.current.generation = entry.committed.as_ref().map_or(0, |r| r.generation + 1);
         entry.current.len = 0;
         let path = entry.current.path(&private, name);
-        entry.open = Some(OpenFile::open(path, None, entry.current.dir.is_none())?);
+        let open = OpenFile::open(path.clone(), None, entry.current.dir.is_none());
+        entry.open = Some(open.map_err(|e| about(&path, e))?);
         Ok(())
     }
 
@@ -141,8 +147,10 @@ impl Files {
         }
         self.open(name, None)?;
         let (open, disk) = self.opened(name)?;
-        open.flush(disk)?;
-        Ok(ReadFile::new(fs::File::open(open.path())?, open.len()))
+        let path = open.path().to_owned();
+        open.flush(disk).map_err(|e| about(&path, e))?;
+        let file = fs::File::open(&path).map_err(|e| about(&path, e))?;
+        Ok(ReadFile::new(file, open.len()))
     }
 
     pub(crate) fn install(&mut self, name: &str, to: &Path) -> Result<(), StepError> {
@@ -184,12 +192,12 @@ impl Files {
     }
 
     /// Puts everything on disk; gives what the commit has to say.
-    pub(crate) fn sync(&mut self, commit: u64) -> io::Result<Vec<(String, FileRecord)>> {
+    pub(crate) fn sync(&mut self, commit: u64) -> Result<Vec<(String, FileRecord)>, StepError> {
         let mut changed = Vec::new();
         for (name, entry) in &mut self.entries {
             if let Some(open) = &mut entry.open {
                 if open.is_dirty() {
-                    open.sync(&self.disk)?;
+                    open.sync(&self.disk).map_err(|e| about(open.path(), e))?;
                 }
                 entry.current.len = open.len();
                 entry.current.identity = open.identity()?;
@@ -216,33 +224,53 @@ impl Files {
     }
 
     /// The operation is done: removes what was not installed, and the folders
-    /// that this leaves empty. Best effort; what stays is found by a clean-up.
-    pub(crate) fn discard(&mut self) {
+    /// that this leaves empty. Best effort. Gives what is to be written down of
+    /// it, so that it is not done again when others may use the names.
+    pub(crate) fn discard(&mut self) -> Vec<(String, FileRecord)> {
+        let mut changed = Vec::new();
         let Some(private) = self.private.clone() else {
-            return;
+            return changed;
         };
         for (name, entry) in &mut self.entries {
             entry.open = None;
             let Some(dir) = &entry.current.dir else {
                 continue;
             };
-            if entry.current.installed.is_none() {
-                let _ = fs::remove_file(entry.current.path(&private, name));
+            if entry.current.discarded {
+                continue;
+            }
+            let record = &entry.current;
+            // What a crash left: the generation before, and one that was not
+            // committed.
+            let mut left: Vec<_> = record.before().into_iter().collect();
+            left.push(record.after());
+            if record.installed.is_none() {
+                left.push(record.clone());
+            }
+            let mut durable = true;
+            for record in left {
+                if fs::remove_file(record.path(&private, name)).is_ok() {
+                    durable &= self.disk.sync_dir(&dir.0).is_ok();
+                }
             }
             // Only an empty one goes.
-            let _ = fs::remove_dir(&dir.0);
+            if fs::remove_dir(&dir.0).is_ok()
+                && let Some(above) = dir.0.parent()
+            {
+                durable &= self.disk.sync_dir(above).is_ok();
+            }
+            if durable {
+                entry.current.discarded = true;
+                changed.push((name.clone(), entry.current.clone()));
+            }
         }
         let _ = fs::remove_dir_all(&private);
+        changed
     }
 
     /// Puts a file or directory on disk that a step wrote by itself.
-    pub(crate) fn sync_path(&self, path: &Path) -> io::Result<()> {
-        self.disk.sync_path(path)
-    }
-
-    /// The same for a directory with all that is below it.
-    pub(crate) fn sync_tree(&self, dir: &Path) -> io::Result<()> {
-        self.disk.sync_tree(dir)
+    pub(crate) fn sync_path(&self, path: &Path) -> Result<(), StepError> {
+        self.disk.sync_path(path).map_err(|e| about(path, e))
     }
 
     /// The operation's own folder.
@@ -257,6 +285,11 @@ impl Files {
         let open = entry.and_then(|entry| entry.open.as_mut());
         Ok((open.ok_or_else(|| not_open(name))?, &self.disk))
     }
+}
+
+/// An error of a file, with its path.
+fn about(path: &Path, error: io::Error) -> StepError {
+    StepError::from(error).context(path.display())
 }
 
 fn not_open(name: &str) -> StepError {
