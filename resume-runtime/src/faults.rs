@@ -4,12 +4,12 @@
 use std::io;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::StepError;
 
 /// Before or after a commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
     /// Nothing of it is durable yet.
@@ -28,6 +28,9 @@ pub(crate) enum Struck {
 }
 
 pub(crate) trait Faults: Send + Sync {
+    /// The operation starts from its last commit: what was done since is lost.
+    fn starts(&self) {}
+
     /// A commit is about to be made, or was just made durable.
     fn commit(&self, number: u64, moment: Moment) -> Result<(), Struck> {
         let _ = (number, moment);

@@ -1,14 +1,16 @@
 //! Deleting operations, one or those that are old.
 
 use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Living, ManagerError, OperationManager, Result};
-use crate::operation::{Operation, now};
+use crate::faults::NoFaults;
+use crate::operation::{Operation, OperationStatus, now};
 use crate::store::{Direction, ReadTxn, Space, StoreError};
-use crate::{folder, records};
+use crate::{files, folder, records};
 
 /// Records that are removed in one transaction.
 const TOGETHER: usize = 64;
@@ -36,6 +38,7 @@ impl OperationManager {
                 Err(ManagerError::Store(StoreError::Record { .. })) => None,
                 Err(e) => return Err(e),
             };
+            self.discard(op_id)?;
             let id = op_id.to_owned();
             let removed = self.db.write_blocking(move |txn| {
                 if let (Some(owner), Ok(Some(op))) = (&owner, records::get(txn.as_read(), &id))
@@ -62,6 +65,9 @@ impl OperationManager {
             .unwrap_or(DateTime::<Utc>::MIN_UTC);
         let old = self.db.read(|txn| old(txn, before, days_old <= 0))?;
         let mut removed = 0;
+        for id in &old {
+            self.discard(id)?;
+        }
         for ids in old.chunks(TOGETHER) {
             let ids = ids.to_vec();
             let gone = self.db.write_blocking(move |txn| {
@@ -88,6 +94,18 @@ impl OperationManager {
         }
         self.remove_orphans()?;
         Ok(removed)
+    }
+
+    /// Removes what a completed operation left outside of its folder, because its
+    /// process died before it could.
+    fn discard(&self, id: &str) -> Result<()> {
+        match self.stored(id) {
+            Ok(Some(op)) if op.status == OperationStatus::Completed => {
+                let folder = folder::path(&self.db, id)?;
+                Ok(files::discard(&self.db, id, folder, Arc::new(NoFaults))?)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Removes the folders of operations whose process died between removing the

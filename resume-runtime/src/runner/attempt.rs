@@ -38,6 +38,8 @@ pub(crate) struct Attempt<'r, M: Resumable> {
     further: bool,
     /// Whether the state in memory is ahead of the stored one.
     ahead: bool,
+    /// The checkpoint of the last commit.
+    stored: Option<String>,
     /// Steps entered since the last commit.
     steps: Vec<&'static str>,
     since: Instant,
@@ -86,6 +88,7 @@ impl<'r, M: Resumable> Attempt<'r, M> {
             commits: 0,
             further: false,
             ahead: false,
+            stored: None,
             steps: Vec::new(),
             since: Instant::now(),
         }
@@ -136,6 +139,16 @@ impl<'r, M: Resumable> Attempt<'r, M> {
                 self.slice = None;
                 return Ok(self.runner.pause_here().await?);
             };
+            if self.slice.is_none() {
+                // Its thread has the files: nobody else may have them before it
+                // has ended.
+                self.runner.latch.join().await;
+                return Err(StepError::fatal(
+                    "the step dropped the future of `blocking` before it was ready, so nobody \
+                     knows what it did: let it end, and have it ask whether to stop",
+                )
+                .into());
+            }
             match result? {
                 Transition::To(next) => {
                     machine = next;
@@ -178,6 +191,7 @@ impl<'r, M: Resumable> Attempt<'r, M> {
     /// Reads the last commit.
     fn load(&mut self) -> Result<M, Halt> {
         let runner = self.runner;
+        runner.faults.starts();
         let (op, files) = runner.db.read(|txn| {
             Ok((
                 records::get(txn, &runner.id)?,
@@ -190,6 +204,8 @@ impl<'r, M: Resumable> Attempt<'r, M> {
         let machine = restore::<M>(&op).map_err(Halt::Stopped)?;
         if op.commits == 0 {
             self.steps.push(machine.info().name);
+        } else {
+            self.stored = Some(op.state.checkpoint);
         }
         self.slice = Some(Box::new(Blocking {
             id: Arc::clone(&runner.id),
@@ -250,9 +266,12 @@ impl<'r, M: Resumable> Attempt<'r, M> {
     /// Keeps what the step kept, then has the runner back off.
     async fn retry(&mut self, next: Saved, error: StepError) -> Result<Ending<M>, Halt> {
         let slice = self.slice_mut();
-        let changed = slice.rows.is_dirty() || slice.files.is_dirty() || self.ahead;
+        let changed = slice.rows.is_dirty()
+            || slice.files.is_dirty()
+            || self.ahead
+            || self.stored.as_ref() != Some(&next.checkpoint);
         let further = self.further || changed;
-        if changed || self.commits == 0 {
+        if changed {
             self.write(next, Standing::Running).await?;
         }
         Ok(match error.class() {
@@ -267,13 +286,13 @@ impl<'r, M: Resumable> Attempt<'r, M> {
             step,
         };
         self.write(last, Standing::Completed(output)).await?;
-        let slice = self.slice.take();
-        let _ = tokio::task::spawn_blocking(move || {
-            if let Some(mut slice) = slice {
-                slice.files.discard();
-            }
-        })
-        .await;
+        self.slice = None;
+        let runner = self.runner;
+        let (db, id) = (runner.db.clone(), Arc::clone(&runner.id));
+        let (private, faults) = (runner.private.clone(), Arc::clone(&runner.faults));
+        // It is done, whatever comes of this; a clean-up does what is left.
+        let _ =
+            tokio::task::spawn_blocking(move || files::discard(&db, &id, private, faults)).await;
         Ok(())
     }
 
@@ -286,6 +305,7 @@ impl<'r, M: Resumable> Attempt<'r, M> {
         let files = self.sync_files(number).await?;
         let mut progress = OperationProgress::default();
         runner.progress.store(&mut progress);
+        let checkpoint = saved.checkpoint.clone();
         let commit = Commit {
             id: Arc::clone(&runner.id),
             owner: runner.db.instance().owner().clone(),
@@ -307,6 +327,7 @@ impl<'r, M: Resumable> Attempt<'r, M> {
             Written::Lost => return Err(Halt::Stopped(self.lost())),
         }
         self.commits = number;
+        self.stored = Some(checkpoint);
         self.ahead = false;
         self.further = true;
         self.since = start;
@@ -322,10 +343,8 @@ impl<'r, M: Resumable> Attempt<'r, M> {
             return Ok(Vec::new());
         }
         let slice = self.slice.take().expect(SLICE);
-        let (slice, files) = off_thread(&self.runner.latch, slice, move |b| {
-            b.files.sync(number).map_err(StepError::from)
-        })
-        .await;
+        let (slice, files) =
+            off_thread(&self.runner.latch, slice, move |b| b.files.sync(number)).await;
         self.slice = Some(slice);
         Ok(files?)
     }

@@ -1,14 +1,17 @@
 //! One operation in hand, from waiting for its turn to its end.
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::active::Active;
 use super::machine::Machine;
+use crate::context::panicked;
 use crate::database::Database;
 use crate::error::StepError;
 use crate::faults::NoFaults;
@@ -64,7 +67,13 @@ impl Seat {
 
     /// Waits for its turn, then drives it.
     pub(crate) async fn run(self, machine: Arc<dyn Machine>) -> Result<Value, Stopped> {
-        let result = self.turn(&*machine).await;
+        // Steps' panics are caught closer by; this is for an author's env, states
+        // and outputs.
+        let turn = AssertUnwindSafe(self.turn(&*machine)).catch_unwind().await;
+        let result = match turn {
+            Ok(result) => result,
+            Err(panic) => self.failed(panicked(&*panic)).await,
+        };
         self.active.leave(&self.id);
         result
     }
@@ -113,6 +122,13 @@ impl Seat {
                 }
                 Claim::Unknown => return Err(Stopped::Unknown { id: id() }),
                 Claim::Completed => {
+                    let (db, op, private) =
+                        (self.db.clone(), Arc::clone(&self.id), self.private.clone());
+                    // Its process may have died before it could.
+                    let _ = tokio::task::spawn_blocking(move || {
+                        crate::files::discard(&db, &op, private, Arc::new(NoFaults))
+                    })
+                    .await;
                     return Err(Stopped::Finished {
                         id: id(),
                         status: OperationStatus::Completed,
@@ -137,6 +153,15 @@ impl Seat {
                 () = self.pause.raised() => return Ok(None),
             }
         }
+    }
+
+    async fn failed(&self, error: StepError) -> Result<Value, Stopped> {
+        let failed = Mark::Failed(error.to_string());
+        mark(&self.db, &self.id, failed).await?;
+        Err(Stopped::Failed {
+            id: self.id.to_string(),
+            error,
+        })
     }
 
     /// Paused before its turn came.

@@ -1,0 +1,105 @@
+//! What a step may do, and what becomes of it.
+#![allow(missing_docs, reason = "a test's machines explain themselves")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use resume_runtime::{
+    Context, Database, Resumable, RetryPolicy, Scheduler, Start, Step, StepError, StepResult,
+    Stopped, Transition,
+};
+use serde::{Deserialize, Serialize};
+
+fn quick() -> RetryPolicy {
+    RetryPolicy {
+        first: Duration::from_millis(1),
+        longest: Duration::from_millis(1),
+        attempts: 3,
+    }
+}
+
+async fn run<M: Resumable<Input = (), Env = ()>>() -> Result<M::Output, Stopped> {
+    let scheduler = Scheduler::builder(Database::in_memory().unwrap())
+        .register::<M>(|()| Ok(()))
+        .retry(quick())
+        .build();
+    let ended = scheduler.start::<M>((), Start::new()).await.unwrap().await;
+    scheduler.idle().await;
+    ended
+}
+
+/// Keeps a count in the state over retries, and nothing else.
+#[derive(Resumable)]
+#[resumable(kind = "tries", version = 1, output = u64)]
+enum Tries {
+    #[step(start)]
+    Try(Try),
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Try {
+    tries: u64,
+}
+
+impl Step<Tries> for Try {
+    async fn run(mut self, _: &mut Context<'_, Tries>) -> StepResult<Tries> {
+        if self.tries == 5 {
+            return Transition::done(self.tries);
+        }
+        self.tries += 1;
+        Transition::retry(self, StepError::transient("not yet"))
+    }
+}
+
+#[tokio::test]
+async fn a_retry_keeps_the_state_that_it_returns() {
+    assert_eq!(run::<Tries>().await.unwrap(), 5);
+}
+
+/// Gives up on blocking work that takes too long.
+#[derive(Resumable)]
+#[resumable(kind = "hasty", version = 1, output = u64)]
+enum Hasty {
+    #[step(start)]
+    Wait(Wait),
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Wait {}
+
+impl Step<Hasty> for Wait {
+    async fn run(self, cx: &mut Context<'_, Hasty>) -> StepResult<Hasty> {
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        let work = cx.blocking(move |_| {
+            let _ = gone.recv();
+            Ok(())
+        });
+        let timed_out = tokio::time::timeout(Duration::from_millis(1), work).await;
+        drop(go);
+        assert!(timed_out.is_err());
+        Transition::done(0)
+    }
+}
+
+#[tokio::test]
+async fn blocking_work_that_is_abandoned_fails_the_step() {
+    let stopped = run::<Hasty>().await.unwrap_err();
+    assert!(
+        matches!(&stopped, Stopped::Failed { error, .. } if error.to_string().contains("blocking")),
+        "{stopped}"
+    );
+}
+
+#[tokio::test]
+async fn a_panic_of_the_authors_code_outside_of_steps_fails_the_operation() {
+    let scheduler = Scheduler::builder(Database::in_memory().unwrap())
+        .register::<Tries>(|()| panic!("no env"))
+        .build();
+    let handle = scheduler.start::<Tries>((), Start::new()).await.unwrap();
+    let stopped = handle.await.unwrap_err();
+    assert!(
+        matches!(&stopped, Stopped::Failed { error, .. } if error.to_string().contains("no env")),
+        "{stopped}"
+    );
+    scheduler.idle().await;
+}
