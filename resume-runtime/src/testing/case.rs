@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::Report;
 use super::check;
 use super::finding::Finding;
+use super::kill;
 use super::outcome;
 use crate::error::StepError;
 use crate::resumable::Resumable;
@@ -34,6 +35,7 @@ pub struct Case<M: Resumable> {
     pub(super) seed: u64,
     pub(super) states_may_differ: bool,
     pub(super) patience: Duration,
+    pub(super) test_name: Option<String>,
 }
 
 impl<M: Resumable> Case<M> {
@@ -66,6 +68,7 @@ impl<M: Resumable> Case<M> {
             seed: 1,
             states_may_differ: false,
             patience: Duration::from_secs(120),
+            test_name: None,
         }
     }
 
@@ -128,6 +131,29 @@ impl<M: Resumable> Case<M> {
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
+    }
+
+    /// The name of the calling test, for [`Case::kill_at_commits`], where the
+    /// name of its thread does not tell.
+    pub fn test_name(mut self, name: impl Into<String>) -> Self {
+        self.test_name = Some(name.into());
+        self
+    }
+
+    /// Runs the machine over the store on disk, in child processes that are
+    /// killed before and after commits.
+    ///
+    /// The child is this test binary, run for the calling test alone: call it
+    /// once in a test of its own, and build the same case each time. Gives the
+    /// number of children that were killed.
+    ///
+    /// # Panics
+    /// With what it found, and the likely cause.
+    pub async fn kill_at_commits(&self) -> u64 {
+        match kill::kill_at_commits(self).await {
+            Ok(kills) => kills,
+            Err(finding) => panic!("`{}` is not resumable: {finding}", M::KIND),
+        }
     }
 
     /// Checks the machine.

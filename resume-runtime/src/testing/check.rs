@@ -46,24 +46,7 @@ impl fmt::Display for Report {
 }
 
 pub(super) async fn check<M: Resumable>(case: &Case<M>) -> Result<Report, Finding> {
-    let bench = Bench::new(case)?;
-    let mut check = Check {
-        rng: fastrand::Rng::with_seed(case.seed),
-        report: Report::default(),
-        bench,
-    };
-    let base = check.undisturbed().await?;
-    check.report.questions = base.counts.questions;
-    let yielding = check.yielding(&base).await?;
-    check.report.commits = yielding.counts.commits;
-    check.report.syncs = yielding.counts.syncs;
-    check.report.writes = yielding.counts.writes;
-    let known = Known {
-        pacing: every(base.counts),
-        limits: limits(base.counts),
-        counts: yielding.counts,
-        base,
-    };
+    let (mut check, known) = Check::begin(case).await?;
     check.crashes(&known).await?;
     check.many_crashes(&known).await?;
     check.pauses(&known).await?;
@@ -71,18 +54,18 @@ pub(super) async fn check<M: Resumable>(case: &Case<M>) -> Result<Report, Findin
     Ok(check.report)
 }
 
-struct Check<'c, M: Resumable> {
-    bench: Bench<'c, M>,
+pub(super) struct Check<'c, M: Resumable> {
+    pub(super) bench: Bench<'c, M>,
+    pub(super) report: Report,
     rng: fastrand::Rng,
-    report: Report,
 }
 
 /// What is known once the undisturbed runs are done.
-struct Known {
-    base: Ran,
+pub(super) struct Known {
+    pub(super) base: Ran,
     /// How disturbed runs yield, and what one without a disturbance counts.
-    pacing: Pacing,
-    counts: Counted,
+    pub(super) pacing: Pacing,
+    pub(super) counts: Counted,
     limits: Limits,
 }
 
@@ -97,7 +80,29 @@ fn limits(base: Counted) -> Limits {
     }
 }
 
-impl<M: Resumable> Check<'_, M> {
+impl<'c, M: Resumable> Check<'c, M> {
+    /// The runs without a disturbance.
+    pub(super) async fn begin(case: &'c Case<M>) -> Result<(Self, Known), Finding> {
+        let mut check = Self {
+            bench: Bench::new(case)?,
+            report: Report::default(),
+            rng: fastrand::Rng::with_seed(case.seed),
+        };
+        let base = check.undisturbed().await?;
+        check.report.questions = base.counts.questions;
+        let yielding = check.yielding(&base).await?;
+        check.report.commits = yielding.counts.commits;
+        check.report.syncs = yielding.counts.syncs;
+        check.report.writes = yielding.counts.writes;
+        let known = Known {
+            pacing: every(base.counts),
+            limits: limits(base.counts),
+            counts: yielding.counts,
+            base,
+        };
+        Ok((check, known))
+    }
+
     async fn run(
         &mut self,
         pacing: Pacing,
@@ -315,7 +320,7 @@ impl<M: Resumable> Check<'_, M> {
 
     /// Numbers from 1 to `last`: all of them, or as many as the case allows, the
     /// first and the last among them.
-    fn sample(&mut self, last: u64) -> impl Iterator<Item = u64> + use<M> {
+    pub(super) fn sample(&mut self, last: u64) -> impl Iterator<Item = u64> + use<M> {
         let most = self.bench.case.points as u64;
         let mut chosen = std::collections::BTreeSet::new();
         if last <= most {
@@ -375,11 +380,10 @@ fn durable(ran: &Ran) -> Result<(), Finding> {
 
 /// What was committed must not be done again.
 fn worked_once(ran: &Ran, base: &Ran, after: impl FnOnce() -> String) -> Result<(), Finding> {
-    let counted = ran.work - ran.lost_work;
-    if counted > base.work {
+    if ran.work > base.work {
         return Err(Finding::WorksTwice {
             after: after(),
-            counted,
+            counted: ran.work,
             needed: base.work,
         });
     }

@@ -90,8 +90,10 @@
 
 mod case;
 mod check;
+mod child;
 mod disk;
 mod finding;
+mod kill;
 mod outcome;
 mod process;
 mod strikes;

@@ -78,6 +78,7 @@ pub(super) struct Strikes {
     checkpoints: Mutex<Vec<String>>,
     /// What the counter of work said at the last commit.
     committed_work: AtomicU64,
+    lost_work: AtomicU64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -110,6 +111,7 @@ impl Strikes {
             trouble: Mutex::default(),
             checkpoints: Mutex::default(),
             committed_work: AtomicU64::new(0),
+            lost_work: AtomicU64::new(0),
         }
     }
 
@@ -151,19 +153,9 @@ impl Strikes {
         lock(&self.checkpoints).clone()
     }
 
-    /// Work that was counted since the last commit.
-    pub(super) fn uncommitted_work(&self) -> u64 {
-        self.work.as_ref().map_or(0, |work| {
-            work.load(Ordering::SeqCst) - self.committed_work.load(Ordering::SeqCst)
-        })
-    }
-
-    /// What was not committed is lost, and counted as that.
-    pub(super) fn forget_uncommitted_work(&self) {
-        if let Some(work) = &self.work {
-            self.committed_work
-                .store(work.load(Ordering::SeqCst), Ordering::SeqCst);
-        }
+    /// Work that was counted and lost with what was not committed.
+    pub(super) fn lost_work(&self) -> u64 {
+        self.lost_work.load(Ordering::SeqCst)
     }
 
     /// Takes the next strike if it is due.
@@ -218,6 +210,14 @@ impl Strikes {
 }
 
 impl Faults for Strikes {
+    fn starts(&self) {
+        if let Some(work) = &self.work {
+            let now = work.load(Ordering::SeqCst);
+            let committed = self.committed_work.swap(now, Ordering::SeqCst);
+            self.lost_work.fetch_add(now - committed, Ordering::SeqCst);
+        }
+    }
+
     fn commit(&self, number: u64, moment: Moment) -> Result<(), Struck> {
         if moment == Moment::After {
             self.note_commit(number);

@@ -24,7 +24,7 @@ use crate::records;
 use crate::resumable::Resumable;
 use crate::scheduler::Start;
 use crate::stopped::Stopped;
-use crate::store::{Direction, ReadTxn, Space, Store as _, StoreError};
+use crate::store::{Direction, ReadTxn, Space, Store as _, StoreError, WriteTxn};
 
 /// The same in every run, so that it makes no difference.
 pub(super) const ID: &str = "op-00000000-0000-4000-8000-000000000000";
@@ -36,7 +36,7 @@ pub(super) struct Bench<'c, M: Resumable> {
     pub(super) case: &'c Case<M>,
     pub(super) place: Place,
     disk: Arc<Disk>,
-    input: Value,
+    pub(super) input: Value,
     _dirs: Vec<TempDir>,
 }
 
@@ -48,9 +48,8 @@ pub(super) struct Ran {
     pub(super) after_cut: Outcome,
     /// What was committed on the way.
     pub(super) committed: Value,
-    /// Work counted, and how much of it was lost with uncommitted slices.
+    /// Work counted, without what was lost with uncommitted slices.
     pub(super) work: u64,
-    pub(super) lost_work: u64,
 }
 
 /// How often things happened.
@@ -139,15 +138,12 @@ impl<'c, M: Resumable> Bench<'c, M> {
             self.case.work.clone(),
         ));
         self.create(&strikes)?;
-        let mut lost_work = 0;
         let mut acts = 0;
         loop {
             let end = process::run(self.case, &self.place, ID, &strikes).await;
             if let Some(error) = strikes.trouble() {
                 return Err(error.into());
             }
-            lost_work += strikes.uncommitted_work();
-            strikes.forget_uncommitted_work();
             match (end, strikes.struck()) {
                 (End::Done, _) => break,
                 (End::ForEver, _) => return Err(Broken::ForEver),
@@ -192,19 +188,17 @@ impl<'c, M: Resumable> Bench<'c, M> {
             outcome,
             after_cut,
             committed: committed(&strikes)?,
-            work: self.case.work.as_ref().map_or(0, |work| load(work)),
-            lost_work,
+            work: self
+                .case
+                .work
+                .as_ref()
+                .map_or(0, |work| load(work).saturating_sub(strikes.lost_work())),
         })
     }
 
     fn create(&self, strikes: &Strikes) -> Result<(), StoreError> {
-        let mut op = Start::new().record(M::KIND);
-        ID.clone_into(&mut op.id);
-        op.input = Some(self.input.clone());
-        strikes.store.write(&mut |txn| {
-            records::put(txn, &op)?;
-            event::append(txn, ID, &Event::of(EventKind::Created, &op))
-        })
+        let op = record_of::<M>(self.input.clone());
+        strikes.store.write(&mut |txn| write_record(txn, &op))
     }
 
     fn act(&self, error: &StepError) {
@@ -213,7 +207,12 @@ impl<'c, M: Resumable> Bench<'c, M> {
         }
     }
 
-    fn observe(&self, output: Value) -> Result<Outcome, Broken> {
+    /// Starts anew: the scratch directory as it was at first.
+    pub(super) fn reset(&self) -> io::Result<()> {
+        self.disk.reset()
+    }
+
+    pub(super) fn observe(&self, output: Value) -> Result<Outcome, Broken> {
         let seen = (self.case.observe)(&self.place.scratch).map_err(Broken::Harness)?;
         Ok(Outcome { output, seen })
     }
@@ -229,6 +228,19 @@ impl<'c, M: Resumable> Bench<'c, M> {
         Files::new(private, found.unwrap_or_default(), Arc::new(NoFaults)).discard();
         Ok(())
     }
+}
+
+/// The record of a new operation.
+pub(super) fn record_of<M: Resumable>(input: Value) -> Operation {
+    let mut op = Start::new().record(M::KIND);
+    ID.clone_into(&mut op.id);
+    op.input = Some(input);
+    op
+}
+
+pub(super) fn write_record(txn: &mut dyn WriteTxn, op: &Operation) -> Result<(), StoreError> {
+    records::put(txn, op)?;
+    event::append(txn, ID, &Event::of(EventKind::Created, op))
 }
 
 fn record(strikes: &Strikes) -> Result<Operation, Broken> {

@@ -89,11 +89,7 @@ impl Frames {
             #[cfg(test)]
             b.env().at(&format!("frame {}", self.next));
             match local.pipeline.next(PATIENCE) {
-                Ok(Some(frame)) => {
-                    self.append(b, &frame)?;
-                    #[cfg(test)]
-                    b.env().at("made");
-                }
+                Ok(Some(frame)) => self.append(b, &frame)?,
                 Ok(None) => {}
                 Err(error) => {
                     return open::recover(b, error.into(), self.replans, self.files());
