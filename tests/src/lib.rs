@@ -5,18 +5,42 @@
 //!   user;
 //! - [`Output`] and [`Running`]: a command that has ended, and one that can be
 //!   watched, signalled and killed;
+//! - [`Records`]: operations of any status, kept by the test itself;
 //! - [`Shape`]: a repository with as much history as a test needs;
 //! - [`binary`]: the `mug` that is under test.
 
 mod binary;
+mod bound;
+mod files;
+mod frames;
+mod large;
+mod ledger;
 mod output;
+mod record;
+mod records;
 mod repository;
 mod running;
+mod said;
 mod scratch;
+mod step;
+mod trial;
+mod undisturbed;
+mod watch;
 
 pub use binary::binary;
+pub use bound::Bound;
+pub use files::{assert_same, files, memory, same_device};
+pub use frames::{FrameMap, frame_file};
+pub use large::Large;
+pub use ledger::{Ledger, Look};
 pub use output::Output;
+pub use record::Record;
+pub use records::Records;
 pub use repository::Shape;
 pub use running::{Running, wait_until};
 pub use rustix::process::Signal;
+pub use said::{id_told, printed};
 pub use scratch::Scratch;
+pub use step::Step;
+pub use trial::{Aim, Blow, Interval, Means, Trial};
+pub use undisturbed::Undisturbed;

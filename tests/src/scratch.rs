@@ -21,7 +21,30 @@ impl Scratch {
     /// When the directory cannot be made.
     #[expect(clippy::new_without_default, reason = "it makes a directory")]
     pub fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
+        Self::within(&std::env::temp_dir())
+    }
+
+    /// A new one in memory, if there is room for so many bytes: where commits
+    /// cost little they come often, and a test sees many. An ordinary one
+    /// otherwise, which is slower and as good.
+    ///
+    /// # Panics
+    ///
+    /// When the directory cannot be made.
+    pub fn fast(bytes: u64) -> Self {
+        match crate::memory(bytes) {
+            Some(memory) => Self::within(memory),
+            None => Self::new(),
+        }
+    }
+
+    /// A new one in the directory `parent`.
+    ///
+    /// # Panics
+    ///
+    /// When the directory cannot be made.
+    pub fn within(parent: &Path) -> Self {
+        let dir = tempfile::tempdir_in(parent).expect("a temporary directory");
         for name in ["home", "state", "tmp"] {
             std::fs::create_dir(dir.path().join(name)).expect("a directory in it");
         }

@@ -31,7 +31,7 @@ fn a_running_command_is_watched_and_signalled() {
         "-c",
         "trap 'echo caught; exit 7' INT; echo up; while :; do sleep 0.01; done",
     ]);
-    let mut running = end_to_end::Running::start(command, scratch.path());
+    let running = end_to_end::Running::start(command, scratch.path());
     wait_until("it is up", || running.stdout() == "up\n");
     assert!(running.is_running());
     running.signal(Signal::INT);

@@ -10,31 +10,40 @@ use std::{
 
 /// A repository in a directory of its own, apart from any configuration of user or system.
 pub(crate) struct GitRepo {
-    dir: tempfile::TempDir,
+    root: PathBuf,
     git_dir: PathBuf,
+    owned: Option<tempfile::TempDir>,
 }
 
 impl GitRepo {
     /// An empty repository on the branch `main`.
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let mut repo = Self::below(dir.path());
+        repo.owned = Some(dir);
+        repo
+    }
+
+    /// The same, in a directory of the caller's.
+    pub(crate) fn below(root: &Path) -> Self {
         let repo = Self {
-            git_dir: dir.path().join("repo/.git"),
-            dir,
+            git_dir: root.join("repo/.git"),
+            root: root.to_owned(),
+            owned: None,
         };
-        std::fs::create_dir(repo.dir.path().join("repo")).unwrap();
-        repo.git(&["init", "-q", "-b", "main"]);
+        std::fs::create_dir(repo.path()).unwrap();
+        repo.git(&["init", "-q", "-b", "main", "--template="]);
         repo
     }
 
     /// The working tree.
     pub(crate) fn path(&self) -> PathBuf {
-        self.dir.path().join("repo")
+        self.root.join("repo")
     }
 
     /// A directory beside the repository, for whatever the test needs.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+        self.root.join(name)
     }
 
     pub(crate) fn git_dir(&self) -> &Path {
@@ -70,16 +79,21 @@ impl GitRepo {
     /// A history of `commits` commits over some nested files that change a little each time.
     pub(crate) fn history(commits: usize) -> Self {
         let repo = Self::new();
+        repo.grow(commits);
+        repo
+    }
+
+    /// The history that [`history`](Self::history) makes.
+    pub(crate) fn grow(&self, commits: usize) {
         for n in 0..commits {
-            repo.write("readme", lines("readme", n, 40));
-            repo.write(
+            self.write("readme", lines("readme", n, 40));
+            self.write(
                 &format!("src/mod{}/file{}", n % 3, n % 5),
                 lines("code", n, 200),
             );
-            repo.write(&format!("src/deep/er/{n}"), lines("note", n, 5));
-            repo.commit(&format!("change {n}"));
+            self.write(&format!("src/deep/er/{n}"), lines("note", n, 5));
+            self.commit(&format!("change {n}"));
         }
-        repo
     }
 
     /// The objects that git finds reachable from `revisions`.

@@ -1,7 +1,5 @@
 //! A bar on a terminal.
 
-use std::time::Duration;
-
 use console::{Term, measure_text_width};
 use indicatif::{ProgressBar, ProgressStyle};
 use resume_runtime::ProgressSnapshot;
@@ -13,8 +11,6 @@ use super::status;
 const WIDTH: usize = 26;
 /// Parts of a bar that can be told apart.
 const LENGTH: u64 = 10_000;
-/// How often a spinner turns.
-const TURN: Duration = Duration::from_millis(100);
 
 const KNOWN: &str = "{prefix:.bold} [{bar:24.cyan/dim}] {msg}";
 const UNKNOWN: &str = "{prefix:.bold} {spinner:.cyan} {msg}";
@@ -39,12 +35,11 @@ impl Bar {
     }
 
     pub(super) fn update(&mut self, shot: &ProgressSnapshot) {
+        let _turn = self.ui.turn();
         let bars = &self.ui.bars;
-        let bar = self.line.get_or_insert_with(|| {
-            let bar = bars.add(ProgressBar::new(LENGTH));
-            bar.enable_steady_tick(TURN);
-            bar
-        });
+        let bar = self
+            .line
+            .get_or_insert_with(|| bars.add(ProgressBar::new(LENGTH)));
         let percentage = status::percentage(shot);
         if self.known != Some(percentage.is_some()) {
             self.known = Some(percentage.is_some());
@@ -63,9 +58,11 @@ impl Bar {
             bar.set_prefix(prefix);
         }
         bar.set_message(message);
+        bar.tick();
     }
 
     pub(super) fn clear(&self) {
+        let _turn = self.ui.turn();
         if let Some(bar) = &self.line {
             bar.finish_and_clear();
         }

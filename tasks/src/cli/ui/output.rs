@@ -1,6 +1,7 @@
 //! The two streams of a command.
 
 use std::io::{self, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use console::{Style, Term};
 use indicatif::{MultiProgress, ProgressDrawTarget};
@@ -11,7 +12,7 @@ use crate::cli::args::{Global, When};
 use crate::cli::error::Error;
 
 /// How often bars are drawn at most, a second.
-const HZ: u8 = 10;
+const HZ: u8 = 20;
 
 /// Where a command shows things. It never lets control characters of data
 /// through.
@@ -25,6 +26,8 @@ pub(crate) struct Ui {
     /// Whether bars can be drawn on stderr.
     pub(super) terminal: bool,
     pub(super) bars: MultiProgress,
+    /// Held by whoever writes: bars and lines take turns.
+    pub(super) screen: Arc<Mutex<()>>,
 }
 
 impl Ui {
@@ -44,6 +47,7 @@ impl Ui {
             progress: global.progress,
             terminal,
             bars: MultiProgress::with_draw_target(target),
+            screen: Arc::default(),
         }
     }
 
@@ -64,10 +68,12 @@ impl Ui {
 
     /// Writes to stdout.
     pub(in crate::cli) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
-        let written = self.bars.suspend(|| {
-            let mut out = io::stdout().lock();
-            out.write_all(bytes).and_then(|()| out.flush())
-        });
+        let turn = self.turn();
+        // Its error shows where it matters: in what is written next.
+        let _ = self.bars.clear();
+        let mut out = io::stdout().lock();
+        let written = out.write_all(bytes).and_then(|()| out.flush());
+        drop(turn);
         written.map_err(|e| Error::failed("cannot write to stdout").because(e))
     }
 
@@ -81,9 +87,15 @@ impl Ui {
     /// Says something that must be known even with `-q`. There is nobody to tell
     /// that it cannot be said.
     pub(in crate::cli) fn tell(&self, line: &str) {
-        self.bars.suspend(|| {
-            let _ = writeln!(io::stderr().lock(), "{line}");
-        });
+        let _turn = self.turn();
+        let _ = self.bars.clear();
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+
+    /// The screen, until it is dropped. Bars that were cleared come back when they
+    /// are next drawn.
+    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.screen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether questions make sense: somebody sees them and can answer.

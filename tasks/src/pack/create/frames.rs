@@ -89,7 +89,11 @@ impl Frames {
             #[cfg(test)]
             b.env().at(&format!("frame {}", self.next));
             match local.pipeline.next(PATIENCE) {
-                Ok(Some(frame)) => self.append(b, &frame)?,
+                Ok(Some(frame)) => {
+                    self.append(b, &frame)?;
+                    #[cfg(test)]
+                    b.env().at("made");
+                }
                 Ok(None) => {}
                 Err(error) => {
                     return open::recover(b, error.into(), self.replans, self.files());

@@ -27,13 +27,15 @@ mod prepare;
 mod publish;
 mod scan;
 
-use std::num::NonZero;
+use std::{num::NonZero, time::Duration};
 
 use resume_runtime::{Blocking, Resumable};
 use serde::{Deserialize, Serialize};
 
 pub use error::CreateError;
 pub use input::Input;
+
+use crate::pack::format::DEFAULT_FRAME_SIZE;
 
 use frames::Frames;
 use index::Index;
@@ -53,6 +55,9 @@ pub struct Env {
     /// Told of each step, and of each frame.
     #[cfg(test)]
     hook: Option<Hook>,
+    /// Small frames and short slices, so that a small repository has many.
+    #[cfg(test)]
+    small: bool,
 }
 
 impl Env {
@@ -62,7 +67,29 @@ impl Env {
             threads,
             #[cfg(test)]
             hook: None,
+            #[cfg(test)]
+            small: false,
         }
+    }
+
+    /// The length of a full frame in the stream.
+    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "only tests differ"))]
+    const fn frame_size(&self) -> u32 {
+        #[cfg(test)]
+        if self.small {
+            return 512;
+        }
+        DEFAULT_FRAME_SIZE
+    }
+
+    /// How long the first slice of a scan is.
+    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "only tests differ"))]
+    const fn first_slice(&self) -> Duration {
+        #[cfg(test)]
+        if self.small {
+            return Duration::ZERO;
+        }
+        scan::FIRST_SLICE
     }
 
     /// A place where tests can interfere.

@@ -12,7 +12,6 @@ use super::{
     scan::{Local, Scan},
 };
 use crate::pack::{
-    format::DEFAULT_FRAME_SIZE,
     plan::{PlanError, PlanSummary, write_plan},
     scan::{self, Reach, ScanError, Universe},
     select::{self, Repository},
@@ -88,9 +87,10 @@ impl Plan {
             Ok(reach) => reach,
             Err(error) => return Ok(Err(missing(b, error))),
         };
+        let frame_size = b.env().frame_size();
         let mut out = b.append_file(open::PLAN)?;
         let stopped = || interrupt.load(Ordering::Relaxed);
-        let summary = write_plan(&universe, &reach, DEFAULT_FRAME_SIZE, &mut out, &stopped);
+        let summary = write_plan(&universe, &reach, frame_size, &mut out, &stopped);
         Ok(summary.map_err(CreateError::from))
     }
 }
@@ -105,15 +105,14 @@ fn tips(
     for (name, id) in select::tips(&refs) {
         let mut oid = [0; 20];
         oid.copy_from_slice(id.as_slice());
-        match universe.catalog.find(&universe.sources, &oid) {
-            Some(tip) => tips.push(tip),
-            None => {
-                return Ok(Err(ScanError::MissingTip {
-                    name: name.to_string(),
-                    id: id.to_string(),
-                }));
-            }
-        }
+        let Some(tip) = universe.catalog.find(&universe.sources, &oid) else {
+            let damage = universe.sources.damage(&oid).map(ScanError::from);
+            return Ok(Err(damage.unwrap_or(ScanError::MissingTip {
+                name: name.to_string(),
+                id: id.to_string(),
+            })));
+        };
+        tips.push(tip);
     }
     Ok(Ok(tips))
 }

@@ -49,6 +49,10 @@ impl Prepare {
                 Err(error) => return Err(CreateError::from(error).into()),
             }
         };
+        // Whatever Git left unsynced must be on disk before a state relies on it.
+        for link in list.links(&links) {
+            b.sync(&link)?;
+        }
         b.sync(&links)?;
         b.append_file(open::SOURCES)?.append(&list.encode())
     }

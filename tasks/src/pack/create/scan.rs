@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::{Create, CreateError, open, plan::Plan, threads};
 use crate::pack::scan::{self, Universe};
 
-/// The first slice of a process, and the longest: each is twice as long as the one before.
+/// The first slice of a process; each is twice as long as the one before.
 ///
 /// A slice costs the time and space of its export. Short ones at first let a process that does not
 /// live long leave something behind; long ones later keep the cost small.
-const SLICES: [Duration; 2] = [Duration::from_millis(150), Duration::from_secs(2)];
+pub(super) const FIRST_SLICE: Duration = Duration::from_millis(150);
+const LONGEST_SLICE: Duration = Duration::from_secs(2);
 
 /// How far the scan is.
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,7 +60,7 @@ impl Scan {
                 Ok(universe) => Local {
                     scan: scan::Scan::new(&universe),
                     universe,
-                    slice: SLICES[0],
+                    slice: b.env().first_slice(),
                 },
                 Err(error) => return open::recover(b, error, self.replans, 0),
             },
@@ -90,7 +91,7 @@ impl Scan {
             local.scan.export(&mut bytes);
             b.append_file(open::SCAN)?.append(&bytes)?;
         }
-        local.slice = SLICES[1].min(2 * local.slice);
+        local.slice = LONGEST_SLICE.min(2 * local.slice);
         b.keep_local(local);
         if complete {
             Transition::to(Plan::new(self.replans, exported))

@@ -217,6 +217,25 @@ fn a_loose_object_that_is_gone_is_told_apart_from_damage() {
 }
 
 #[test]
+fn packs_behind_symbolic_links_are_held_too() {
+    let repo = mixed();
+    let folder = repo.git_dir().join("objects/pack");
+    let elsewhere = repo.beside("elsewhere");
+    std::fs::rename(&folder, &elsewhere).unwrap();
+    std::fs::create_dir(&folder).unwrap();
+    for entry in std::fs::read_dir(&elsewhere).unwrap() {
+        let name = entry.unwrap().file_name();
+        let target = std::path::Path::new("../../../../elsewhere").join(&name);
+        std::os::unix::fs::symlink(target, folder.join(name)).unwrap();
+    }
+    let mut list = SourceList::find(&repo.git_dir().join("objects")).unwrap();
+    let links = repo.beside("links");
+    list.hold(&links).unwrap();
+    std::fs::remove_dir_all(elsewhere).unwrap();
+    assert_eq!(Sources::open(list, Some(&links)).unwrap().packs.len(), 1);
+}
+
+#[test]
 fn links_keep_packs_alive_that_git_replaced() {
     let repo = mixed();
     let links = repo.beside("links");

@@ -1,5 +1,6 @@
 //! The operation: check the pack, write the entries, write their index, publish.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::format::{Digest, PackDir};
 use super::encode::Units;
-use super::publish::{self, Target};
+use super::publish::{self, Disk, Target};
 use super::writer::{PackWriter, read_table};
 use super::{RestoreError, Source, idx, worktree};
 
@@ -63,6 +64,9 @@ pub struct Output {
 pub struct Env {
     threads: usize,
     source: Mutex<Option<Arc<Source>>>,
+    /// Counts the units that are appended.
+    #[cfg(test)]
+    units: Arc<std::sync::atomic::AtomicU64>,
 }
 
 impl Env {
@@ -71,6 +75,16 @@ impl Env {
         Self {
             threads: threads.max(1),
             source: Mutex::new(None),
+            #[cfg(test)]
+            units: Arc::default(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn counting(threads: usize, units: Arc<std::sync::atomic::AtomicU64>) -> Self {
+        Self {
+            units,
+            ..Self::new(threads)
         }
     }
 
@@ -232,6 +246,8 @@ impl Step<Restore> for Entries {
                     .writer
                     .append(&source, &encoded, &mut pack, &interrupted)?;
                 b.append_file_in(&dir, TABLE)?.append(&rows)?;
+                #[cfg(test)]
+                b.env().units.fetch_add(1, Ordering::Relaxed);
                 self.unit += 1;
                 bytes += source.unit(encoded.unit).1.bytes;
                 b.report(work.writer.entries() as u64, Some(total.0));
@@ -298,14 +314,14 @@ impl Step<Restore> for Publish {
             let target = b.input().target();
             let git_dir = target.git_dir();
             target.check_unborn()?;
-            publish::skeleton(&target, &own_dir(b).join("skeleton"))?;
+            publish::skeleton(&target, &own_dir(b).join("skeleton"), b)?;
             let mut pack_bytes = 0;
             if let Some(checksum) = self.checksum {
                 let stem = git_dir.join(format!("objects/pack/pack-{checksum}"));
                 let pack = stem.with_extension("pack");
                 b.install(PACK, &pack)?;
                 b.install(INDEX, &stem.with_extension("idx"))?;
-                publish::seal(&stem)?;
+                publish::seal(&stem, b)?;
                 pack_bytes = std::fs::metadata(&pack)
                     .map_err(RestoreError::io(&pack))?
                     .len();
@@ -333,10 +349,10 @@ impl Step<Restore> for Tree {
             let mut no_tree = None;
             if let Some(head) = worktree::head(source.newest().refs()) {
                 let scratch = own_dir(b).join("tree");
-                match worktree::check_out(&target, &scratch, head, b.interrupt())? {
-                    Ok(()) => worktree::move_in(&target, &scratch)?,
+                match worktree::check_out(&target, &scratch, head, b.interrupt(), b)? {
+                    Ok(()) => worktree::move_in(&target, &scratch, b)?,
                     Err(reason) => {
-                        publish::remove_dir(&scratch)?;
+                        publish::remove_dir(&scratch, b)?;
                         b.note(format!("the working tree was not written: {reason}"));
                         no_tree = Some(reason);
                     }
@@ -359,7 +375,7 @@ impl Step<Restore> for Refs {
             let target = b.input().target();
             // What has a HEAD is in use: all but the operation's record was written before.
             if target.check_unborn().is_ok() {
-                publish::refs(&target.git_dir(), source.newest().refs())?;
+                publish::refs(&target.git_dir(), source.newest().refs(), b)?;
             }
             Transition::done(Output {
                 objects: source.objects().into(),
@@ -375,6 +391,16 @@ impl Step<Restore> for Refs {
 fn own_dir(b: &Blocking<Restore>) -> PathBuf {
     let store = b.input().target().git_dir().join(publish::STORE_NAME);
     store.join("ops").join(b.id())
+}
+
+impl Disk for Blocking<Restore> {
+    fn sync(&self, path: &Path) -> io::Result<()> {
+        self.sync(path).map_err(io::Error::other)
+    }
+
+    fn sync_tree(&self, dir: &Path) -> io::Result<()> {
+        self.sync_tree(dir).map_err(io::Error::other)
+    }
 }
 
 impl From<RestoreError> for StepError {

@@ -3,8 +3,8 @@
 //! restored one never looks finished. Each function can be repeated.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -88,12 +88,20 @@ fn only_holds(path: &Path, name: &str) -> Result<bool, RestoreError> {
     .map_err(RestoreError::io(path))
 }
 
+/// Puts what is written here on disk.
+pub trait Disk {
+    /// A file, or a directory's entries, with the names that lead to it.
+    fn sync(&self, path: &Path) -> io::Result<()>;
+    /// A directory with all that is below it.
+    fn sync_tree(&self, dir: &Path) -> io::Result<()>;
+}
+
 /// Moves what `git init` would make into the Git directory, all but `HEAD`. `scratch` is a
 /// directory of the operation on the same file system; it is emptied.
-pub fn skeleton(target: &Target, scratch: &Path) -> Result<(), RestoreError> {
+pub fn skeleton(target: &Target, scratch: &Path, disk: &dyn Disk) -> Result<(), RestoreError> {
     let git_dir = target.git_dir();
     let error = |path: &Path, error| RestoreError::io(path)(error);
-    remove_dir(scratch)?;
+    remove_dir(scratch, disk)?;
     fs::create_dir_all(scratch).map_err(|e| error(scratch, e))?;
     let kind = if target.bare {
         gix::create::Kind::Bare
@@ -107,41 +115,40 @@ pub fn skeleton(target: &Target, scratch: &Path) -> Result<(), RestoreError> {
     } else {
         scratch.join(".git")
     };
+    disk.sync_tree(&made).map_err(|e| error(&made, e))?;
     for entry in fs::read_dir(&made).map_err(|e| error(&made, e))? {
         let entry = entry.map_err(|e| error(&made, e))?;
         let to = git_dir.join(entry.file_name());
         if entry.file_name() == "HEAD" || to.symlink_metadata().is_ok() {
             continue;
         }
-        sync_all(&entry.path())?;
         fs::rename(entry.path(), &to).map_err(|e| error(&to, e))?;
     }
-    sync_dir(&git_dir)?;
-    remove_dir(scratch)
+    disk.sync(&git_dir).map_err(|e| error(&git_dir, e))?;
+    remove_dir(scratch, disk)
 }
 
 /// Writes the refs: those that name objects as packed refs, symbolic ones as files, then `HEAD`.
-pub fn refs(git_dir: &Path, refs: &Refs) -> Result<(), RestoreError> {
+pub fn refs(git_dir: &Path, refs: &Refs, disk: &dyn Disk) -> Result<(), RestoreError> {
     let packed = packed_refs(refs);
     if !packed.is_empty() {
-        write_file(&git_dir.join("packed-refs"), &packed)?;
+        write_file(&git_dir.join("packed-refs"), &packed, disk)?;
     }
     for (name, target) in &refs.refs {
         if let RefTarget::Symbolic(to) = target {
             let path = git_dir.join(OsStr::from_bytes(name));
             let parent = path.parent().unwrap_or(git_dir);
             fs::create_dir_all(parent).map_err(RestoreError::io(parent))?;
-            write_file(&path, &symbolic(to.as_bstr()))?;
+            write_file(&path, &symbolic(to.as_bstr()), disk)?;
         }
     }
-    sync_all(&git_dir.join("refs"))?;
     let head = match &refs.head {
         Some(RefTarget::Object(oid)) => format!("{oid}\n").into_bytes(),
         Some(RefTarget::Symbolic(to)) => symbolic(to.as_bstr()),
         // Git needs one; a branch that does not exist is what a new repository has.
         None => symbolic(b"refs/heads/main".as_bstr()),
     };
-    write_file(&git_dir.join("HEAD"), &head)
+    write_file(&git_dir.join("HEAD"), &head, disk)
 }
 
 fn packed_refs(refs: &Refs) -> Vec<u8> {
@@ -164,59 +171,38 @@ fn symbolic(to: &BStr) -> Vec<u8> {
 }
 
 /// Replaces `path` by a file with these bytes, which are on disk before they can be seen.
-fn write_file(path: &Path, bytes: &[u8]) -> Result<(), RestoreError> {
+fn write_file(path: &Path, bytes: &[u8], disk: &dyn Disk) -> Result<(), RestoreError> {
     let mut lock = path.as_os_str().to_owned();
     lock.push(".lock");
     let lock = PathBuf::from(lock);
     let write = || {
-        let mut file = File::create(&lock)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&lock, path)
+        fs::write(&lock, bytes)?;
+        disk.sync(&lock)?;
+        fs::rename(&lock, path)?;
+        disk.sync(path.parent().unwrap_or(Path::new(".")))
     };
-    write().map_err(RestoreError::io(path))?;
-    sync_dir(path.parent().unwrap_or(Path::new(".")))
+    write().map_err(RestoreError::io(path))
 }
 
-/// Syncs a file, or a directory with all in it.
-fn sync_all(path: &Path) -> Result<(), RestoreError> {
-    let meta = path.symlink_metadata().map_err(RestoreError::io(path))?;
-    if meta.is_dir() {
-        for entry in fs::read_dir(path).map_err(RestoreError::io(path))? {
-            sync_all(&entry.map_err(RestoreError::io(path))?.path())?;
-        }
-    }
-    if meta.is_symlink() {
-        return Ok(());
-    }
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(RestoreError::io(path))
-}
-
-/// Syncs a directory's entries.
-pub(super) fn sync_dir(path: &Path) -> Result<(), RestoreError> {
-    File::open(path)
-        .and_then(|dir| dir.sync_all())
-        .map_err(RestoreError::io(path))
-}
-
-pub(super) fn remove_dir(path: &Path) -> Result<(), RestoreError> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(RestoreError::io(path)(error)),
-        _ => Ok(()),
-    }
+pub(super) fn remove_dir(path: &Path, disk: &dyn Disk) -> Result<(), RestoreError> {
+    let remove = || match fs::remove_dir_all(path) {
+        Ok(()) => disk.sync(path.parent().unwrap_or(Path::new("."))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    };
+    remove().map_err(RestoreError::io(path))
 }
 
 /// Makes the pack and its index read-only, as Git does.
-pub fn seal(stem: &Path) -> Result<(), RestoreError> {
+pub fn seal(stem: &Path, disk: &dyn Disk) -> Result<(), RestoreError> {
     use std::os::unix::fs::PermissionsExt as _;
     for extension in ["pack", "idx"] {
         let path = stem.with_extension(extension);
         let seal = || {
             let mut permissions = fs::metadata(&path)?.permissions();
             permissions.set_mode(permissions.mode() & 0o444);
-            fs::set_permissions(&path, permissions)
+            fs::set_permissions(&path, permissions)?;
+            disk.sync(&path)
         };
         seal().map_err(RestoreError::io(&path))?;
     }

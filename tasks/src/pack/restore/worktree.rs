@@ -3,7 +3,7 @@
 //! It is checked out by a repository of its own in the operation's directory, which borrows the
 //! target's objects: the target itself has no `HEAD` yet, and nothing in it is ever written over.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,7 +12,7 @@ use gix_hash::ObjectId;
 
 use super::super::format::{RefTarget, Refs};
 use super::RestoreError;
-use super::publish::{Target, remove_dir, sync_dir};
+use super::publish::{Disk, Target, remove_dir};
 
 /// Symbolic refs are followed this often.
 const DEPTH: usize = 5;
@@ -41,8 +41,9 @@ pub(super) fn check_out(
     scratch: &Path,
     head: ObjectId,
     interrupt: &AtomicBool,
+    disk: &dyn Disk,
 ) -> Result<Result<(), String>, RestoreError> {
-    remove_dir(scratch)?;
+    remove_dir(scratch, disk)?;
     fs::create_dir_all(scratch).map_err(RestoreError::io(scratch))?;
     let prepared = prepare(target, scratch, head).map_err(RestoreError::io(scratch))?;
     if let Err(reason) = prepared {
@@ -53,9 +54,7 @@ pub(super) fn check_out(
         return Err(RestoreError::Interrupted);
     }
     if written.is_ok() {
-        // One call for all files; what is moved later keeps its content on disk.
-        let dir = File::open(scratch).map_err(RestoreError::io(scratch))?;
-        rustix::fs::syncfs(dir).map_err(|error| RestoreError::io(scratch)(error.into()))?;
+        disk.sync_tree(scratch).map_err(RestoreError::io(scratch))?;
     }
     Ok(written)
 }
@@ -119,19 +118,24 @@ fn write(scratch: &Path, interrupt: &AtomicBool) -> Result<(), String> {
 
 /// Moves what [`check_out`] wrote into the target. Can be repeated after another check-out: what is
 /// there stays.
-pub(super) fn move_in(target: &Target, scratch: &Path) -> Result<(), RestoreError> {
+pub(super) fn move_in(
+    target: &Target,
+    scratch: &Path,
+    disk: &dyn Disk,
+) -> Result<(), RestoreError> {
     for entry in fs::read_dir(scratch).map_err(RestoreError::io(scratch))? {
         let name = entry.map_err(RestoreError::io(scratch))?.file_name();
         if name != ".git" {
             move_entry(&scratch.join(&name), &target.path.join(&name))?;
         }
     }
-    sync_dir(&target.path)?;
+    disk.sync(&target.path)
+        .map_err(RestoreError::io(&target.path))?;
     let git_dir = target.git_dir();
     let index = git_dir.join("index");
     fs::rename(scratch.join(".git/index"), &index).map_err(RestoreError::io(&index))?;
-    sync_dir(&git_dir)?;
-    remove_dir(scratch)
+    disk.sync(&git_dir).map_err(RestoreError::io(&git_dir))?;
+    remove_dir(scratch, disk)
 }
 
 fn move_entry(from: &Path, to: &Path) -> Result<(), RestoreError> {

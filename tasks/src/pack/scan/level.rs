@@ -165,7 +165,7 @@ mod tests {
     fn changed(base: &Level, numbers: &mut Numbers, in_order: bool) -> (Vec<u8>, Vec<Copied>) {
         let (mut raw, mut copies) = (Vec::new(), Vec::new());
         let mut next = 0;
-        for fresh in 0..numbers.below(6) + 1 {
+        for fresh in 0..=numbers.below(6) {
             let from = if in_order { next } else { 0 };
             let first = from + numbers.below(base.ids.len() - from);
             let last = (first + numbers.below(5) + 1).min(base.ids.len());

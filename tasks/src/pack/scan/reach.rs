@@ -252,10 +252,13 @@ fn diagnose(universe: &Universe, id: u32) -> ScanError {
             return;
         }
         first = match reader.find(&oid) {
-            NONE => Some(ScanError::Missing {
-                id: hex(&oid),
-                kind: kind.name(),
-                needed_by: by.clone(),
+            NONE => Some(match universe.sources.damage(&oid) {
+                Some(damage) => damage.into(),
+                None => ScanError::Missing {
+                    id: hex(&oid),
+                    kind: kind.name(),
+                    needed_by: by.clone(),
+                },
             }),
             target if universe.shape.kind(target) != expected => Some(ScanError::WrongKind {
                 id: hex(&oid),

@@ -105,7 +105,10 @@ impl SourceList {
             pack.linked = true;
             for extension in ["pack", "idx"] {
                 let from = pack.path.with_extension(extension);
-                match fs::hard_link(&from, pack.link(dir, extension)) {
+                // A link to a symbolic link would lead nowhere else.
+                let linked = fs::canonicalize(from)
+                    .and_then(|from| fs::hard_link(from, pack.link(dir, extension)));
+                match linked {
                     Ok(()) => {}
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -118,6 +121,14 @@ impl SourceList {
             }
         }
         Ok(())
+    }
+
+    /// The links that [`hold`](Self::hold) made in `dir`.
+    pub fn links(&self, dir: &Path) -> Vec<PathBuf> {
+        let linked = self.packs.iter().filter(|pack| pack.linked);
+        linked
+            .flat_map(|pack| ["pack", "idx"].map(|extension| pack.link(dir, extension)))
+            .collect()
     }
 
     /// The list as bytes, for a file of the operation.

@@ -39,6 +39,8 @@ pub(super) fn find(directories: &[PathBuf]) -> Result<Vec<LooseSource>, SourceEr
                     }),
                     // Packed and removed since the folder was read: the pack has it.
                     Err(error) if error.is_gone() => {}
+                    // What a crash left. It matters only to those who need it: see `damage`.
+                    Err(SourceError::Loose { .. }) => {}
                     Err(error) => return Err(error),
                 }
             }
@@ -47,6 +49,15 @@ pub(super) fn find(directories: &[PathBuf]) -> Result<Vec<LooseSource>, SourceEr
     found.sort_by_key(|loose| (loose.oid, loose.directory));
     found.dedup_by_key(|loose| loose.oid);
     Ok(found)
+}
+
+/// What is wrong with the file of a loose object that was not listed, if there is such a file.
+pub(super) fn damage(directories: &[PathBuf], oid: &Oid) -> Option<SourceError> {
+    let open = |directory: &PathBuf| Stream::open(directory, oid).err();
+    directories
+        .iter()
+        .filter_map(open)
+        .find(|error| !error.is_gone())
 }
 
 fn oid_of(first: u8, name: &[u8]) -> Option<Oid> {

@@ -9,7 +9,7 @@ use std::{
 
 use gix_hash::Kind::Sha1;
 
-use super::{Oid, PackSource, SourceError, SourceList, hex};
+use super::{Oid, PackSource, SourceError, SourceList, hex, loose};
 
 /// Deflate makes at most 1032 bytes of one.
 const DEFLATE_MAX: u64 = 1032;
@@ -106,6 +106,11 @@ impl Sources {
             packs,
             current: Mutex::new(None),
         })
+    }
+
+    /// Why an object that is not in the catalog cannot be read, if it is there at all.
+    pub fn damage(&self, oid: &Oid) -> Option<SourceError> {
+        loose::damage(&self.list.directories, oid)
     }
 
     /// Reads an object from the packs that the repository has now.

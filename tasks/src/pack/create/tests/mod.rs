@@ -1,6 +1,7 @@
 //! The operation as a whole: to the end, paused anywhere, with the repository repacked meanwhile.
 #![allow(clippy::unwrap_used, reason = "a failed step is the test's failure")]
 
+mod crashes;
 mod results;
 mod resumed;
 

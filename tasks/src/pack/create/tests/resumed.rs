@@ -47,6 +47,7 @@ impl Case {
         let reached = Arc::new(Mutex::new(false));
         let env = Env {
             threads: NonZero::new(2),
+            small: false,
             hook: Some({
                 let (running, reached, place) =
                     (running.clone(), reached.clone(), place.to_owned());

@@ -1,17 +1,31 @@
 //! The plumbing without an operation around it.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gix_hash::ObjectId;
 
 use super::super::encode::Units;
-use super::super::publish::{self, Target};
+use super::super::publish::{self, Disk, Target};
 use super::super::writer::{PackWriter, read_table};
 use super::super::{RestoreError, Source, idx, source};
 use super::fixture::{Order, add_layer, git, grow, repository};
 use crate::pack::format::FormatError;
+
+/// A disk without an operation.
+pub(super) struct Plain;
+
+impl Disk for Plain {
+    fn sync(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn sync_tree(&self, dir: &Path) -> io::Result<()> {
+        self.sync(dir)
+    }
+}
 
 const NEVER: &dyn Fn() -> bool = &|| false;
 
@@ -34,7 +48,7 @@ fn restore(pack_dir: &Path, target: &Target) {
     restore_objects(pack_dir, target);
     let source = source::open(pack_dir).unwrap();
     for _ in 0..2 {
-        publish::refs(&target.git_dir(), source.newest().refs()).unwrap();
+        publish::refs(&target.git_dir(), source.newest().refs(), &Plain).unwrap();
     }
 }
 
@@ -44,8 +58,8 @@ pub(super) fn restore_objects(pack_dir: &Path, target: &Target) {
     target.check_free(None).unwrap();
     let git_dir = target.git_dir();
     let scratch = git_dir.join("mug/scratch");
-    publish::skeleton(target, &scratch).unwrap();
-    publish::skeleton(target, &scratch).unwrap();
+    publish::skeleton(target, &scratch, &Plain).unwrap();
+    publish::skeleton(target, &scratch, &Plain).unwrap();
     let (pack, table, checksum) = encode(&source, 2).unwrap();
     let stem = git_dir.join(format!("objects/pack/pack-{checksum}"));
     fs::write(stem.with_extension("pack"), pack).unwrap();

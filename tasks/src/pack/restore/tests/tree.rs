@@ -8,7 +8,7 @@ use super::super::publish::{self, Target};
 use super::super::worktree::{check_out, head, move_in};
 use super::super::{RestoreError, source};
 use super::fixture::{Order, add_layer, git, repository};
-use super::plain::restore_objects;
+use super::plain::{Plain, restore_objects};
 
 #[test]
 fn the_tree_is_what_git_would_check_out_even_if_it_is_moved_in_twice() {
@@ -38,19 +38,19 @@ fn the_tree_is_what_git_would_check_out_even_if_it_is_moved_in_twice() {
     let tip = head(source.newest().refs()).unwrap();
     let scratch = target.git_dir().join("mug/tree");
     let interrupt = AtomicBool::new(true);
-    let stopped = check_out(&target, &scratch, tip, &interrupt);
+    let stopped = check_out(&target, &scratch, tip, &interrupt, &Plain);
     assert!(matches!(stopped, Err(RestoreError::Interrupted)));
     let interrupt = AtomicBool::new(false);
-    check_out(&target, &scratch, tip, &interrupt)
+    check_out(&target, &scratch, tip, &interrupt, &Plain)
         .unwrap()
         .unwrap();
     // As if it had been killed after the first entry.
     fs::rename(scratch.join("deep"), target.path.join("deep")).unwrap();
-    check_out(&target, &scratch, tip, &interrupt)
+    check_out(&target, &scratch, tip, &interrupt, &Plain)
         .unwrap()
         .unwrap();
-    move_in(&target, &scratch).unwrap();
-    publish::refs(&target.git_dir(), source.newest().refs()).unwrap();
+    move_in(&target, &scratch, &Plain).unwrap();
+    publish::refs(&target.git_dir(), source.newest().refs(), &Plain).unwrap();
 
     assert_eq!(git(&target.path, &["status", "--porcelain"]), "");
     assert_eq!(git(&target.path, &["diff", "HEAD"]), "");

@@ -79,6 +79,29 @@ fn a_reference_as_another_kind_is_named() {
 }
 
 #[test]
+fn an_empty_loose_object_matters_only_where_it_is_needed() {
+    let repo = GitRepo::history(3);
+    let empty = |id: &str| {
+        let path = repo.git_dir().join("objects").join(&id[..2]).join(&id[2..]);
+        let _ = fs::remove_file(&path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    };
+    empty("0123456789012345678901234567890123456789");
+    super::agree(&repo, &[], &["--all"]);
+    let blob = repo.git(&["rev-parse", "HEAD:readme"]);
+    empty(&blob);
+    let universe = universe(repo.git_dir());
+    let Err(error) = reach(repo.git_dir(), &universe, &[]) else {
+        panic!("a blob is damaged")
+    };
+    assert!(
+        matches!(&error, ScanError::Source(SourceError::Loose { id, .. }) if *id == blob),
+        "{error}"
+    );
+}
+
+#[test]
 fn damage_in_a_pack_is_named_with_pack_offset_and_object() {
     let repo = GitRepo::history(8);
     repo.git(&["repack", "-q", "-a", "-d"]);
