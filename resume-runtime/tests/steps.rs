@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "a test's machines explain themselves")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use resume_runtime::{
@@ -102,4 +103,70 @@ async fn a_panic_of_the_authors_code_outside_of_steps_fails_the_operation() {
         "{stopped}"
     );
     scheduler.idle().await;
+}
+
+/// Writes a file on a thread that looks at no clock and no flag.
+#[derive(Resumable)]
+#[resumable(kind = "deaf", version = 1, output = String)]
+enum Deaf {
+    #[step(start)]
+    Write(Write),
+    #[step]
+    Read(Read),
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Write {}
+
+impl Step<Deaf> for Write {
+    async fn run(self, cx: &mut Context<'_, Deaf>) -> StepResult<Deaf> {
+        cx.blocking(|b| {
+            b.report(1, None);
+            let slow = !b.pause_requested();
+            for n in 0..40 {
+                writeln!(b.append_file("lines")?, "line {n}")?;
+                // Puts what is gathered into the file.
+                b.read_file("lines")?;
+                if slow {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        Transition::to(Read {})
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Read {}
+
+impl Step<Deaf> for Read {
+    async fn run(self, cx: &mut Context<'_, Deaf>) -> StepResult<Deaf> {
+        let mut text = String::new();
+        cx.read_file("lines").await?.read_to_string(&mut text)?;
+        Transition::done(text)
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_not_touched_while_a_thread_that_was_left_behind_writes_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Database::open(&dir.path().join("store")).unwrap();
+    let scheduler = Scheduler::builder(db.clone())
+        .register::<Deaf>(|()| Ok(()))
+        .build();
+    let handle = scheduler.start::<Deaf>((), Start::new()).await.unwrap();
+    let id = handle.id().to_owned();
+    let progress = handle.watch();
+    while progress.snapshot().items == 0 {
+        tokio::task::yield_now().await;
+    }
+    handle.pause();
+    let stopped = handle.await.unwrap_err();
+    assert!(matches!(stopped, Stopped::Paused { .. }), "{stopped}");
+    // It still writes; the next try waits for it.
+    let text = scheduler.resume::<Deaf>(&id).unwrap().await.unwrap();
+    let expected: Vec<_> = (0..40).map(|n| format!("line {n}")).collect();
+    assert_eq!(text.lines().collect::<Vec<_>>(), expected);
 }

@@ -118,3 +118,43 @@ pub(crate) fn identity(meta: &fs::Metadata) -> Option<(u64, u64)> {
 pub(crate) fn identity(_meta: &fs::Metadata) -> Option<(u64, u64)> {
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Remembers what was synced, below a directory.
+    #[derive(Default)]
+    struct Seen(Mutex<Vec<std::path::PathBuf>>);
+
+    impl Faults for Seen {
+        fn sync(&self, path: &Path, _: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
+            self.0.lock().unwrap().push(path.to_owned());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_name_is_durable_with_all_that_lead_to_it() {
+        let top = tempfile::tempdir().unwrap();
+        let top = top.path().canonicalize().unwrap();
+        let dir = top.join("a/b");
+        fs::create_dir_all(&dir).unwrap();
+        let seen = Arc::<Seen>::default();
+        let disk = Disk::new(Arc::clone(&seen) as Arc<dyn Faults>);
+        let synced = || std::mem::take(&mut *seen.0.lock().unwrap());
+        disk.sync_names(&dir.join("file")).unwrap();
+        let first = synced();
+        assert_eq!(first[..3], [dir.clone(), top.join("a"), top.clone()]);
+        // Up to where another file system is mounted.
+        assert!(first.len() > 3);
+        disk.sync_names(&dir.join("other")).unwrap();
+        assert_eq!(synced(), [&*dir]);
+        // The same name, but another directory.
+        fs::rename(&dir, top.join("moved")).unwrap();
+        fs::create_dir(&dir).unwrap();
+        fs::write(dir.join("file"), "").unwrap();
+        disk.sync_path(&dir.join("file")).unwrap();
+        assert_eq!(synced(), [dir.join("file"), dir.clone(), top.join("a")]);
+    }
+}

@@ -150,10 +150,15 @@ impl<M: Resumable> Case<M> {
     /// # Panics
     /// With what it found, and the likely cause.
     pub async fn kill_at_commits(&self) -> u64 {
-        match kill::kill_at_commits(self).await {
+        match self.try_kill_at_commits().await {
             Ok(kills) => kills,
             Err(finding) => panic!("`{}` is not resumable: {finding}", M::KIND),
         }
+    }
+
+    /// As [`Self::kill_at_commits`], and gives the first thing found.
+    pub async fn try_kill_at_commits(&self) -> Result<u64, Finding> {
+        kill::kill_at_commits(self).await
     }
 
     /// Checks the machine.

@@ -15,7 +15,7 @@ use crate::resumable::Resumable;
 /// Runs with more commits than this yield less often.
 const COMMITS: u64 = 1_000;
 /// A first run that asks more often than this whether to yield never ends.
-const QUESTIONS: u64 = 50_000_000;
+const QUESTIONS: u64 = 2_000_000;
 /// How many runs yield by chance.
 const CHANCES: u64 = 2;
 
@@ -314,6 +314,7 @@ impl<'c, M: Resumable> Check<'c, M> {
                 return Err(Finding::DiffersAfterFault { fault, difference });
             }
             durable(&ran)?;
+            worked_once(&ran, &known.base, || fault.to_string())?;
         }
         Ok(())
     }

@@ -85,8 +85,10 @@
 //!   again.
 //!
 //! Crashes are made in this process, over a store in memory and a model of the
-//! disk, so that a check of some hundred runs takes a second or two. A crash
-//! unwinds the step; threads that a step spawned by itself must end with it.
+//! disk, so that a check of some hundred runs takes seconds. A crash unwinds the
+//! step; threads that a step spawned by itself must end with it. What only real
+//! processes and the store on disk can show, [`Case::kill_at_commits`] does: it
+//! runs the calling test again in child processes and kills them.
 
 mod case;
 mod check;

@@ -57,6 +57,7 @@ pub(super) async fn run<M: Resumable>(
         Err(error) => End::Stopped(error.into()),
     };
     match end {
+        End::ForEver => End::ForEver,
         _ if strikes.runs_for_ever() => End::ForEver,
         _ if strikes.is_dead() => End::Crashed,
         end => end,
