@@ -82,19 +82,26 @@ impl CreateError {
         }
     }
 
-    /// The system's error at the bottom, if that is what it is.
-    fn into_io(self) -> Result<io::Error, Self> {
-        let described = self.to_string();
-        let with = |source: io::Error| io::Error::new(source.kind(), described);
+    /// The system's error at the bottom, if that is what it is, and what was being done.
+    fn into_io(self) -> Result<(io::Error, Option<String>), Self> {
+        let reading = |path: PathBuf| Some(format!("cannot read {}", path.display()));
         match self {
-            Self::Source(SourceError::Io { source, .. })
-            | Self::Scan(ScanError::Source(SourceError::Io { source, .. }))
-            | Self::Plan(
-                PlanError::Source(SourceError::Io { source, .. }) | PlanError::Io(source),
-            )
-            | Self::Encode(EncodeError::Source(SourceError::Io { source, .. }))
-            | Self::Format(FormatError::Io { source, .. })
-            | Self::Io(source) => Ok(with(source)),
+            Self::Source(SourceError::Io { path, source })
+            | Self::Scan(ScanError::Source(SourceError::Io { path, source }))
+            | Self::Plan(PlanError::Source(SourceError::Io { path, source }))
+            | Self::Encode(
+                EncodeError::Source(SourceError::Io { path, source })
+                | EncodeError::Plan(PlanError::Source(SourceError::Io { path, source })),
+            ) => Ok((source, reading(path))),
+            Self::Plan(PlanError::Io(source))
+            | Self::Encode(EncodeError::Plan(PlanError::Io(source))) => {
+                Ok((source, Some("cannot write or read the plan".into())))
+            }
+            Self::Format(FormatError::Io { path, source }) => {
+                let what = format!("could not read or write {}", path.display());
+                Ok((source, Some(what)))
+            }
+            Self::Io(source) => Ok((source, None)),
             other => Err(other),
         }
     }
@@ -111,9 +118,56 @@ impl From<CreateError> for StepError {
                 Self::fatal(error)
             }
             error => match error.into_io() {
-                Ok(io) => Self::from(io),
+                // Its class says what can be done: a full disk is no reason to give up.
+                Ok((io, Some(what))) => Self::from(io).context(what),
+                Ok((io, None)) => io.into(),
                 Err(error) => Self::fatal(error),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use resume_runtime::ErrorClass;
+
+    use super::*;
+
+    fn full() -> io::Error {
+        // As an appender hands it through a writer.
+        io::Error::other(StepError::from(io::Error::from(io::ErrorKind::StorageFull)))
+    }
+
+    #[test]
+    fn a_full_disk_is_for_the_user_to_clear_wherever_it_is_met() {
+        let path = PathBuf::from("index");
+        for error in [
+            CreateError::Plan(PlanError::Io(full())),
+            CreateError::Format(FormatError::Io {
+                path,
+                source: full(),
+            }),
+            CreateError::Io(full()),
+        ] {
+            let described = error.to_string();
+            let step = StepError::from(error);
+            assert_eq!(step.class(), ErrorClass::NeedsUser, "{described}");
+            assert!(
+                step.hint()
+                    .is_some_and(|hint| hint.contains("free some space"))
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let source = io::Error::from(io::ErrorKind::PermissionDenied);
+        let path = PathBuf::from("/objects/pack/x.pack");
+        let step = StepError::from(CreateError::Source(SourceError::Io { path, source }));
+        assert!(
+            step.to_string()
+                .starts_with("cannot read /objects/pack/x.pack: "),
+            "{step}"
+        );
     }
 }
