@@ -160,6 +160,10 @@ fn another_process_pauses_it() {
     assert!(at_once.stderr.contains("continuing"), "{at_once}");
     let output = running.wait().exits(130);
     assert!(
+        output.stderr.contains("as another process asked"),
+        "{output}"
+    );
+    assert!(
         output.stderr.contains(&format!("--resume {id}")),
         "{output}"
     );

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use mug::core::repository::Repository;
 use mug::pack::create::{Create, CreateError, Env, Input, Summary};
 
-use super::{absolute, word};
+use super::path::{absolute, word};
 use crate::cli::drive::{self, Done, Job};
 use crate::cli::error::Error;
 use crate::cli::origin::Origin;

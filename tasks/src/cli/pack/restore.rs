@@ -8,7 +8,7 @@ use mug::core::registry::Registry;
 use mug::pack::restore::prepare::{begin, reopen};
 use mug::pack::restore::{Env, Input, Output, Restore, RestoreError};
 
-use super::{absolute, word};
+use super::path::{absolute, word};
 use crate::cli::drive::{self, Done, Job};
 use crate::cli::error::Error;
 use crate::cli::origin::Origin;
