@@ -197,12 +197,6 @@ impl<M: Resumable> Blocking<M> {
     pub fn sync_tree(&self, dir: &Path) -> Result<(), StepError> {
         self.files.sync_tree(dir)
     }
-
-    /// The same for a directory with all that is below it, at the price of few
-    /// syncs however many files these are.
-    pub fn sync_tree(&self, dir: &Path) -> Result<(), StepError> {
-        self.files.sync_tree(dir)
-    }
 }
 
 /// An append-only file of the operation, open in blocking code.

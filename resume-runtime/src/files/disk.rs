@@ -76,32 +76,6 @@ impl Disk {
         })
     }
 
-    /// Puts the directory `dir` on disk with all that is below it, and the names
-    /// that lead to it.
-    pub(crate) fn sync_tree(&self, dir: &Path) -> io::Result<()> {
-        // One call for the file system costs less than one for each of many files.
-        #[cfg(target_os = "linux")]
-        rustix::fs::syncfs(File::open(dir)?)?;
-        self.sync_below(dir)?;
-        self.sync_names(dir)
-    }
-
-    fn sync_below(&self, path: &Path) -> io::Result<()> {
-        let meta = path.symlink_metadata()?;
-        if meta.is_dir() {
-            for entry in fs::read_dir(path)? {
-                self.sync_below(&entry?.path())?;
-            }
-        } else if !meta.is_file() {
-            return Ok(());
-        }
-        self.faults.sync(path, &mut || {
-            #[cfg(not(target_os = "linux"))]
-            File::open(path)?.sync_all()?;
-            Ok(())
-        })
-    }
-
     /// Puts the entries of the directory `dir` on disk.
     pub(crate) fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.faults.sync(dir, &mut || {

@@ -278,11 +278,6 @@ impl Files {
         self.disk.sync_tree(dir).map_err(|e| about(dir, e))
     }
 
-    /// The same for a directory with all that is below it.
-    pub(crate) fn sync_tree(&self, dir: &Path) -> Result<(), StepError> {
-        self.disk.sync_tree(dir).map_err(|e| about(dir, e))
-    }
-
     /// The operation's own folder.
     pub(crate) fn private(&self) -> Result<PathBuf, StepError> {
         self.private.clone().ok_or_else(|| {
