@@ -20,10 +20,10 @@ pub fn id_told(stderr: &str) -> Option<String> {
 ///
 /// When there is none.
 #[track_caller]
-pub fn printed(output: &Output) -> Option<String> {
+pub fn printed(output: &Output) -> String {
     let (_, rest) = output
         .stderr
         .split_once("continue it with:\n\n")
         .unwrap_or_else(|| panic!("no command to continue with: {output}"));
-    Some(rest.lines().next().unwrap_or_default().trim().to_owned())
+    rest.lines().next().unwrap_or_default().trim().to_owned()
 }

@@ -45,6 +45,15 @@ impl Step {
         }
     }
 
+    /// Whether a process has come to this step, by what is seen of it. What is seen
+    /// of the last one is its beginning: it is over in a moment.
+    pub(crate) fn reached(self, process: &Running, out: &Path) -> bool {
+        match self {
+            Self::Publish => process.has_open("manifest.json") || out.join("layers").exists(),
+            step => Self::seen(process, out) >= step,
+        }
+    }
+
     /// The step that a process is in, by the files that it has open, and by what
     /// it has published in `out`.
     pub(crate) fn seen(process: &Running, out: &Path) -> Self {

@@ -152,14 +152,24 @@ impl<'a> Trial<'a> {
         self.done(process);
     }
 
+    /// Takes the marks off the frames: nothing is counted from here on.
+    ///
+    /// # Panics
+    ///
+    /// When they cannot be taken off.
+    pub fn unmark(&self) {
+        if let Some(file) = frame_file(&self.out) {
+            self.ledger.unmark(&file);
+        }
+    }
+
     /// Asserts that the pack is that of an undisturbed run, and removes it.
     ///
     /// # Panics
     ///
     /// When it is not.
     pub fn check(&self) {
-        let file = frame_file(&self.out).expect("a pack has frames");
-        self.ledger.unmark(&file);
+        self.unmark();
         assert_same(&self.out, &self.undisturbed.pack);
         std::fs::remove_dir_all(&self.out).expect("the pack can be removed");
     }
@@ -235,7 +245,7 @@ impl<'a> Trial<'a> {
         let delay = match aim {
             Aim::After(delay) => delay,
             Aim::At(step, delay) => {
-                while Step::seen(process, &self.out) < step {
+                while !step.reached(process, &self.out) {
                     if !process.is_running() {
                         return false;
                     }
@@ -269,7 +279,7 @@ impl<'a> Trial<'a> {
             self.check_kept(look);
             return true;
         }
-        self.line = printed(&output.exits(130));
+        self.line = Some(printed(&output.exits(130)));
         self.note(step, written)
     }
 

@@ -1,0 +1,108 @@
+//! `git gc` between two parts of a pack: what it takes away was kept.
+
+use std::path::Path;
+use std::time::Duration;
+
+use end_to_end::{
+    Aim, Large, Means, Scratch, Signal, Step, Trial, Undisturbed, frame_file, printed,
+};
+
+const SHAPE: Large = Large {
+    files: 80,
+    commits: 800,
+};
+
+/// Takes the newest part of the history away, and rewrites the rest.
+fn collect(scratch: &Scratch, repository: &Path) {
+    let tip = scratch.git(repository, &["rev-parse", "main"]);
+    scratch.git(repository, &["tag", "-d", "large"]);
+    scratch.git(repository, &["update-ref", "refs/heads/main", "main~300"]);
+    let packs = packs(repository);
+    let repack = ["repack", "-a", "-d", "-f", "-q", "--depth=3", "--window=3"];
+    scratch.git(repository, &repack);
+    scratch.git(repository, &["gc", "--quiet", "--prune=now"]);
+    // It is really gone.
+    let mut command = scratch.command("git", repository);
+    let gone = command.args(["cat-file", "-e", &tip]).output();
+    assert!(!gone.expect("git runs").status.success());
+    assert!(packs != self::packs(repository));
+}
+
+fn packs(repository: &Path) -> Vec<std::path::PathBuf> {
+    let mut packs: Vec<_> = end_to_end::files(&repository.join("objects/pack"))
+        .into_keys()
+        .collect();
+    packs.retain(|path| path.extension().is_some_and(|kind| kind == "pack"));
+    packs
+}
+
+fn survives(means: Means) {
+    let scratch = Scratch::fast(512 << 20);
+    let repository = SHAPE.make(&scratch, "large.git");
+    let undisturbed = Undisturbed::run(&scratch, &repository, "undisturbed");
+    let mut trial = Trial::new(&scratch, &repository, &undisturbed, "out");
+    assert!(!trial.turn(means, Aim::At(Step::Frames, Duration::ZERO), 1));
+    // The sources are on record once anything is.
+    while trial.blows.last().is_some_and(|blow| blow.commits < 2) {
+        let aim = Aim::At(Step::Frames, undisturbed.wall / 3);
+        assert!(!trial.turn(means, aim, 1), "it is done already");
+    }
+    let last = trial.blows.last().expect("it was stopped");
+    assert!(last.committed < undisturbed.frames.len(), "{last:?}");
+    collect(&scratch, &repository);
+    trial.finish(2);
+    assert_eq!(trial.repeated, 0);
+    trial.check();
+}
+
+#[test]
+fn a_killed_pack_survives_gc() {
+    survives(Means::Kill);
+}
+
+#[test]
+fn a_paused_pack_survives_gc() {
+    survives(Means::Signal(Signal::INT));
+}
+
+#[test]
+fn a_pack_of_loose_objects_that_gc_packed_is_planned_anew() {
+    let scratch = Scratch::fast(512 << 20);
+    let packed = SHAPE.make(&scratch, "packed.git");
+    scratch.git(".", &["init", "--quiet", "--bare", "--initial-branch=main", "loose.git"]);
+    let repository = scratch.join("loose.git");
+    let script = format!(
+        "for pack in '{}'/objects/pack/*.pack; do git unpack-objects -q < \"$pack\"; done",
+        packed.display()
+    );
+    let mut command = scratch.command("sh", &repository);
+    command.args(["-c", &script]);
+    assert!(command.status().expect("sh runs").success());
+    let tip = scratch.git(&packed, &["rev-parse", "main"]);
+    scratch.git(&repository, &["update-ref", "refs/heads/main", &tip]);
+
+    let out = scratch.join("out");
+    let text = out.to_str().expect("a scratch path is text");
+    let process = scratch.spawn(&repository, &["pack", "create", text, "--threads", "1"]);
+    end_to_end::wait_until("frames are written", || {
+        frame_file(&out).is_some_and(|file| file.metadata().is_ok_and(|meta| meta.len() > 0))
+    });
+    process.signal(Signal::INT);
+    let paused = process.wait().exits(130);
+    scratch.git(&repository, &["gc", "--quiet", "--prune=now"]);
+    assert!(scratch.git(&repository, &["count-objects"]).starts_with("0 objects"));
+
+    let line = printed(&paused);
+    let mut command = scratch.command("sh", &repository);
+    command.args(["-c", &line]);
+    end_to_end::Running::start(command, &scratch.join("tmp")).wait().ok();
+    let id = scratch.operations(&repository, &[])[0].id().to_owned();
+    let journal = scratch.operation(&repository, &id).0["journal"].to_string();
+    assert!(journal.contains("planning anew"), "{journal}");
+
+    scratch.mug(".", &["pack", "restore", text, "new", "--bare"]).ok();
+    scratch.git("new", &["fsck", "--full", "--strict"]);
+    assert_eq!(scratch.git("new", &["show-ref"]), scratch.git(&repository, &["show-ref"]));
+    let objects = ["rev-list", "--objects", "--all", "--count"];
+    assert_eq!(scratch.git("new", &objects), scratch.git(&repository, &objects));
+}
