@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::StepError;
-use crate::files::{Files, ReadFile};
+use crate::files::{self, Files, ReadFile};
 use crate::pace::Pacer;
 use crate::pause::PauseFlag;
 use crate::progress::Progress;
@@ -180,10 +180,13 @@ impl<M: Resumable> Blocking<M> {
     }
 
     /// The operation's own folder, for what is no append-only file: links, a
-    /// cache. It may not exist yet, nothing in it is rolled back, and it goes
-    /// when the operation is done. [`sync`](Self::sync) what a state relies on.
+    /// cache. It exists, and nobody else may look in. Nothing in it is rolled back,
+    /// and it goes when the operation is done. [`sync`](Self::sync) what a state
+    /// relies on.
     pub fn folder(&self) -> Result<PathBuf, StepError> {
-        self.files.private()
+        let folder = self.files.private()?;
+        files::create_private(&folder)?;
+        Ok(folder)
     }
 
     /// Puts a file or directory on disk that the step wrote by itself, with the

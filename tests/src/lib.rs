@@ -6,7 +6,10 @@
 //! - [`Output`] and [`Running`]: a command that has ended, and one that can be
 //!   watched, signalled and killed;
 //! - [`Records`]: operations of any status, kept by the test itself;
-//! - [`Shape`]: a repository with as much history as a test needs;
+//! - [`Shown`]: an operation as `mug resume` shows it;
+//! - [`Shape`] and [`Large`]: repositories with as much history as a test needs;
+//! - [`Trial`]: a pack that is made by many processes, each stopped before it is
+//!   done; [`Ledger`] and [`Bound`]: what they wrote, and what they may;
 //! - [`binary`]: the `mug` that is under test.
 
 mod binary;
@@ -16,12 +19,12 @@ mod frames;
 mod large;
 mod ledger;
 mod output;
-mod record;
 mod records;
 mod repository;
 mod running;
 mod said;
 mod scratch;
+mod shown;
 mod step;
 mod trial;
 mod undisturbed;
@@ -34,13 +37,13 @@ pub use frames::{FrameMap, frame_file};
 pub use large::Large;
 pub use ledger::{Ledger, Look};
 pub use output::Output;
-pub use record::Record;
 pub use records::Records;
 pub use repository::Shape;
 pub use running::{Running, wait_until};
 pub use rustix::process::Signal;
 pub use said::{id_told, printed};
 pub use scratch::Scratch;
+pub use shown::Shown;
 pub use step::Step;
 pub use trial::{Aim, Blow, Interval, Means, Trial};
 pub use undisturbed::Undisturbed;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::{
-    Ledger, Look, Record, Running, Scratch, Signal, Step, Undisturbed, assert_same, frame_file,
+    Ledger, Look, Running, Scratch, Shown, Signal, Step, Undisturbed, assert_same, frame_file,
     id_told, printed,
 };
 
@@ -27,6 +27,8 @@ pub enum Aim {
     After(Duration),
     /// So long after it was first seen in this step.
     At(Step, Duration),
+    /// When there are so many frames.
+    Frames(usize),
 }
 
 /// A process that was stopped.
@@ -242,20 +244,27 @@ impl<'a> Trial<'a> {
 
     /// Waits until the time has come; `false` when the process ended before.
     fn wait(&self, process: &Running, aim: Aim) -> bool {
-        let delay = match aim {
-            Aim::After(delay) => delay,
-            Aim::At(step, delay) => {
-                while !step.reached(process, &self.out) {
-                    if !process.is_running() {
-                        return false;
-                    }
-                    std::thread::sleep(Duration::from_micros(200));
-                }
-                delay
-            }
+        let seen = || match aim {
+            Aim::After(_) => true,
+            Aim::At(step, _) => step.reached(process, &self.out),
+            Aim::Frames(frames) => self.frames() >= frames,
         };
-        std::thread::sleep(delay);
-        process.is_running()
+        while process.is_running() {
+            if seen() {
+                if let Aim::After(delay) | Aim::At(_, delay) = aim {
+                    std::thread::sleep(delay);
+                }
+                return process.is_running();
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        false
+    }
+
+    /// The frames that are whole in the file now.
+    fn frames(&self) -> usize {
+        let file = frame_file(&self.out).and_then(|file| file.metadata().ok());
+        file.map_or(0, |meta| self.undisturbed.frames.whole(meta.len()))
     }
 
     fn done(&mut self, process: Running) {
@@ -337,10 +346,10 @@ impl<'a> Trial<'a> {
     }
 
     /// The record of the operation, once there is one.
-    fn record(&mut self) -> Option<Record> {
+    fn record(&mut self) -> Option<Shown> {
         let records = self.scratch.operations(self.repository, &[]);
         let out = self.out.to_str();
-        let ours = |record: &Record| {
+        let ours = |record: &Shown| {
             let output = record.0.pointer("/state/metadata/output");
             output.and_then(serde_json::Value::as_str) == out && record.status() != "failed"
         };

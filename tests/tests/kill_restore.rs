@@ -1,10 +1,11 @@
 //! `mug pack restore` under kill -9: the repository is whole, the same as that of
 //! an undisturbed run, and nothing that was committed is done twice.
+#![allow(clippy::print_stdout, reason = "figures of the run, for people")]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use end_to_end::{Large, Record, Running, Scratch, assert_same, files};
+use end_to_end::{Large, Running, Scratch, Shown, assert_same, files};
 use fastrand::Rng;
 
 /// Kills to be reached, over as many restores as it takes.
@@ -82,15 +83,15 @@ impl<'a> Restoring<'a> {
             record => record,
         };
         Some(Blow {
-            step: record.as_ref().map_or("none", Record::step).to_owned(),
-            commits: record.as_ref().map_or(0, Record::commits),
+            step: record.as_ref().map_or("none", Shown::step).to_owned(),
+            commits: record.as_ref().map_or(0, Shown::commits),
             committed: record.as_ref().map_or(0, entries),
             length: self.length(),
             written,
         })
     }
 
-    fn record(&mut self) -> Option<Record> {
+    fn record(&mut self) -> Option<Shown> {
         if !self.git("mug").exists() {
             return None;
         }
@@ -107,7 +108,7 @@ impl<'a> Restoring<'a> {
     }
 }
 
-fn entries(record: &Record) -> u64 {
+fn entries(record: &Shown) -> u64 {
     let processed = record.0.pointer("/progress/processed");
     match record.step() {
         "initialized" | "check" => 0,
@@ -249,7 +250,7 @@ fn offset(offsets: &[u64], entry: u64) -> u64 {
 }
 
 /// The most bytes of the Git pack between two commits.
-fn interval(journal: &Record, offsets: &[u64]) -> u64 {
+fn interval(journal: &Shown, offsets: &[u64]) -> u64 {
     let events = journal.0["journal"].as_array().expect("the journal");
     let commits = events
         .iter()

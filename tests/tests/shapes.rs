@@ -1,4 +1,5 @@
 //! Repositories of every shape: packed, restored, and equal.
+#![allow(clippy::print_stdout, reason = "figures of the run, for people")]
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,9 @@ const SHAPE: Shape = Shape {
 /// Packs what `from` is in, restores it twice, and holds it against the repository
 /// at `git_dir`.
 fn round_trip(scratch: &Scratch, from: &Path, git_dir: &Path) {
-    scratch.mug(from, &["pack", "create", at(&scratch.join("out"))]).ok();
+    scratch
+        .mug(from, &["pack", "create", at(&scratch.join("out"))])
+        .ok();
     restored(scratch, git_dir);
 }
 
@@ -47,7 +50,10 @@ fn restored(scratch: &Scratch, git_dir: &Path) {
 /// What HEAD says: a branch, or an object.
 fn head(scratch: &Scratch, dir: &Path) -> String {
     let path = scratch.git(dir, &["rev-parse", "--git-path", "HEAD"]);
-    std::fs::read_to_string(dir.join(path)).expect("a HEAD").trim_end().to_owned()
+    std::fs::read_to_string(dir.join(path))
+        .expect("a HEAD")
+        .trim_end()
+        .to_owned()
 }
 
 fn at(path: &Path) -> &str {
@@ -80,14 +86,19 @@ fn from_within_the_working_tree() {
 fn linked_worktree() {
     let scratch = Scratch::new();
     let repository = plain(&scratch);
-    scratch.git(&repository, &["worktree", "add", "-q", "../linked", "topic"]);
+    scratch.git(
+        &repository,
+        &["worktree", "add", "-q", "../linked", "topic"],
+    );
     let linked = scratch.join("linked");
     // The operation belongs to the repository, not to the worktree.
-    let args = ["pack", "create", at(&scratch.join("out"))];
-    scratch.mug(&linked, &args).ok();
+    scratch.mug(&linked, &["pack", "create", "../out"]).ok();
     let ids = |dir: &Path| {
         let records = scratch.operations(dir, &[]);
-        records.iter().map(|op| op.id().to_owned()).collect::<Vec<_>>()
+        records
+            .iter()
+            .map(|op| op.id().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(ids(&linked).len(), 1);
     assert_eq!(ids(&linked), ids(&repository));
@@ -109,7 +120,13 @@ fn unpack(scratch: &Scratch, repository: &Path) {
     let script = "mv .git/objects/pack ../packs && mkdir .git/objects/pack && \
                   for pack in ../packs/*.pack; do git unpack-objects -q < $pack; done";
     let mut command = scratch.command("sh", repository);
-    assert!(command.args(["-c", script]).status().expect("sh runs").success());
+    assert!(
+        command
+            .args(["-c", script])
+            .status()
+            .expect("sh runs")
+            .success()
+    );
 }
 
 #[test]
@@ -120,7 +137,13 @@ fn several_packs_with_the_same_objects_and_loose_ones() {
     let pack = |revision: &str| {
         let script = format!("echo {revision} | git pack-objects -q --revs .git/objects/pack/pack");
         let mut command = scratch.command("sh", &repository);
-        assert!(command.args(["-c", &script]).status().expect("sh runs").success());
+        assert!(
+            command
+                .args(["-c", &script])
+                .status()
+                .expect("sh runs")
+                .success()
+        );
     };
     for revision in ["main~8", "main~4", "topic"] {
         pack(revision);
@@ -149,7 +172,10 @@ fn head_of_a_branch_that_is_not_born() {
     let repository = bare(&scratch);
     scratch.git(&repository, &["symbolic-ref", "HEAD", "refs/heads/unborn"]);
     round_trip(&scratch, &repository, &repository);
-    assert_eq!(head(&scratch, &scratch.join("new")), "ref: refs/heads/unborn");
+    assert_eq!(
+        head(&scratch, &scratch.join("new")),
+        "ref: refs/heads/unborn"
+    );
 }
 
 #[test]
@@ -158,7 +184,10 @@ fn empty_repository() {
     scratch.git(".", &["init", "-q", "--initial-branch=first", "empty"]);
     let repository = scratch.join("empty");
     round_trip(&scratch, &repository, &repository);
-    assert_eq!(head(&scratch, &scratch.join("new.git")), "ref: refs/heads/first");
+    assert_eq!(
+        head(&scratch, &scratch.join("new.git")),
+        "ref: refs/heads/first"
+    );
 }
 
 #[test]
@@ -174,7 +203,10 @@ fn head_that_no_branch_reaches() {
     let scratch = Scratch::new();
     let repository = plain(&scratch);
     scratch.git(&repository, &["checkout", "-q", "--detach", "main~3"]);
-    scratch.git(&repository, &["commit", "-q", "--allow-empty", "-m", "alone"]);
+    scratch.git(
+        &repository,
+        &["commit", "-q", "--allow-empty", "-m", "alone"],
+    );
     let alone = scratch.git(&repository, &["rev-parse", "HEAD"]);
     round_trip(&scratch, &repository, &repository);
     assert_eq!(scratch.git("new.git", &["rev-parse", "HEAD"]), alone);
@@ -223,9 +255,12 @@ fn odd_names_modes_and_links() {
 fn chosen_refs_only() {
     let scratch = Scratch::new();
     let repository = bare(&scratch);
-    let args = ["pack", "create", at(&scratch.join("out")), "topic"];
-    scratch.mug(&repository, &args).ok();
-    scratch.mug(".", &["pack", "restore", "out", "new", "--bare"]).ok();
+    scratch
+        .mug(&repository, &["pack", "create", "../out", "topic"])
+        .ok();
+    scratch
+        .mug(".", &["pack", "restore", "out", "new", "--bare"])
+        .ok();
     scratch.git("new", &["fsck", "--full", "--strict"]);
     assert_eq!(
         scratch.git("new", &["show-ref"]),
@@ -256,7 +291,9 @@ fn from_one_file_system_to_another() {
     let repository = bare(&scratch);
     let (out, new) = (other.path().join("out"), other.path().join("new"));
     scratch.mug(&repository, &["pack", "create", at(&out)]).ok();
-    scratch.mug(&repository, &["pack", "create", at(&scratch.join("out"))]).ok();
+    scratch
+        .mug(&repository, &["pack", "create", at(&scratch.join("out"))])
+        .ok();
     assert_same(&out, &scratch.join("out"));
     // And back: the pack there, the repository here, and the other way round.
     scratch.mug(".", &["pack", "restore", at(&out), "new"]).ok();

@@ -115,14 +115,20 @@ fn whose_process_died_is_paused_and_goes_on_at_once() {
     let setup = setup();
     let (scratch, repository) = (&setup.scratch, &setup.repository);
     let out = scratch.join("out");
-    let args = ["pack", "create", out.to_str().expect("text"), "--threads", "1"];
+    let args = [
+        "pack",
+        "create",
+        out.to_str().expect("text"),
+        "--threads",
+        "1",
+    ];
     let process = scratch.spawn(repository, &args);
     wait_until("frames are made", || process.has_open("frame-table"));
     let statuses = |options: &[&str]| {
         let records = scratch.operations(repository, options);
-        let ours = records.into_iter().filter(|op| {
-            op.0["state"]["metadata"]["output"].as_str() == out.to_str()
-        });
+        let ours = records
+            .into_iter()
+            .filter(|op| op.0["state"]["metadata"]["output"].as_str() == out.to_str());
         ours.map(|op| op.status().to_owned()).collect::<Vec<_>>()
     };
     assert!(process.stop());
@@ -137,7 +143,9 @@ fn whose_process_died_is_paused_and_goes_on_at_once() {
     let list = scratch.mug(repository, &["resume"]).ok();
     assert!(list.stdout.contains("paused (interrupted)"), "{list}");
 
-    let id = scratch.operations(repository, &["--paused"])[0].id().to_owned();
+    let id = scratch.operations(repository, &["--paused"])[0]
+        .id()
+        .to_owned();
     setup.resume("out", &id).wait().ok();
     assert_eq!(process.kill().code(), None);
     setup.check("out");
@@ -157,7 +165,10 @@ fn one_that_runs_is_not_deleted() {
     let refused = scratch.mug(repository, &["resume", "delete", &id]);
     if process.is_running() {
         let refused = refused.exits(5);
-        assert!(refused.stderr.contains(&format!("process {pid}")), "{refused}");
+        assert!(
+            refused.stderr.contains(&format!("process {pid}")),
+            "{refused}"
+        );
     }
     process.wait().ok();
     setup.check("out");

@@ -15,6 +15,7 @@ mod set;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use disk::create_private;
 pub use read::ReadFile;
 pub(crate) use record::{FileRecord, discard, load, store};
 pub(crate) use set::Files;

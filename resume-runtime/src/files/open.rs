@@ -73,6 +73,11 @@ impl OpenFile {
                 None => {}
             }
             options.create(true).truncate(true);
+            #[cfg(unix)]
+            if private {
+                use std::os::unix::fs::OpenOptionsExt as _;
+                options.mode(0o600);
+            }
         }
         let mut file = match (options.open(&path), len) {
             (Err(e), Some(len)) if e.kind() == io::ErrorKind::NotFound => {

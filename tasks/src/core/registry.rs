@@ -7,7 +7,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use resume_runtime::path_text;
@@ -112,7 +112,9 @@ impl Registry {
     fn lock(&self) -> Result<File, CoreError> {
         let path = self.file.with_extension("lock");
         if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir).map_err(CoreError::io(dir))?;
+            let mut builder = fs::DirBuilder::new();
+            builder.recursive(true).mode(0o700);
+            builder.create(dir).map_err(CoreError::io(dir))?;
         }
         let file = private().open(&path).map_err(CoreError::io(&path))?;
         file.lock().map_err(CoreError::io(&path))?;

@@ -28,7 +28,7 @@ impl Repository {
         let path = path.as_ref();
         let git = gix::ThreadSafeRepository::open(path).map_err(|error| CoreError::Repository {
             path: path.to_owned(),
-            reason: error.to_string(),
+            reason: reasons(&error),
         })?;
         let common_dir = git.to_thread_local().common_dir().to_owned();
         Ok(Self {
@@ -61,6 +61,17 @@ impl Repository {
     pub fn work_dir(&self) -> Option<&Path> {
         self.git.work_dir()
     }
+}
+
+/// An error with all that it came from.
+fn reasons(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
 }
 
 #[cfg(test)]

@@ -40,6 +40,8 @@ impl Publish {
         b.install(open::INDEX, &layer.join(INDEX_NAME))?;
         b.install(open::REFS, &layer.join(REFS_NAME))?;
         b.install(open::MANIFEST, &manifest)?;
+        // Nothing but the pack stays, even if this process ends before it can tidy up.
+        let _ = fs::remove_dir(b.input().work(b.id()));
         Ok(self.summary)
     }
 

@@ -8,9 +8,9 @@ use crate::Scratch;
 
 /// An operation as `mug resume … --json` shows it.
 #[derive(Clone, Debug)]
-pub struct Record(pub Value);
+pub struct Shown(pub Value);
 
-impl Record {
+impl Shown {
     /// Its id.
     ///
     /// # Panics
@@ -77,18 +77,18 @@ impl Scratch {
     /// # Panics
     ///
     /// When the list is none.
-    pub fn operations(&self, dir: impl AsRef<Path>, options: &[&str]) -> Vec<Record> {
+    pub fn operations(&self, dir: impl AsRef<Path>, options: &[&str]) -> Vec<Shown> {
         let args = [&["resume", "list", "--json"], options].concat();
         match self.mug(dir, &args).ok().json() {
-            Value::Array(records) => records.into_iter().map(Record).collect(),
+            Value::Array(records) => records.into_iter().map(Shown).collect(),
             other => panic!("no list: {other:#}"),
         }
     }
 
     /// The operation `id` with its journal.
     #[track_caller]
-    pub fn operation(&self, dir: impl AsRef<Path>, id: &str) -> Record {
+    pub fn operation(&self, dir: impl AsRef<Path>, id: &str) -> Shown {
         let shown = self.mug(dir, &["resume", "show", "--json", "-v", id]);
-        Record(shown.ok().json())
+        Shown(shown.ok().json())
     }
 }
