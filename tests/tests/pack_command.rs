@@ -336,3 +336,16 @@ fn what_cannot_be_done_is_said_before_it_is_begun() {
     assert_eq!(list(&scratch, "r.git"), serde_json::json!([]));
     assert!(!scratch.join("new").exists() && !scratch.join("out").exists());
 }
+
+#[test]
+fn usr1_is_answered_whatever_the_options() {
+    let scratch = Scratch::new();
+    scratch.repository("r.git", true, LARGE);
+    let args = ["--progress", "never", "pack", "create", "../out"];
+    let running = scratch.spawn("r.git", &args);
+    started(&running);
+    assert_eq!(running.stderr().lines().count(), 2);
+    running.signal(Signal::USR1);
+    let output = running.wait().ok();
+    assert_eq!(output.stderr.lines().count(), 3, "{output}");
+}

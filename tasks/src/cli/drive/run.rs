@@ -89,6 +89,9 @@ where
         .register::<M>(move |_input| env())
         .build();
     let _signals = watch_signals(&scheduler, ui);
+    let asked = Arc::new(AtomicBool::new(false));
+    // Where it cannot be watched for, it is only not answered.
+    let _ = signal_hook::flag::register(SIGUSR1, Arc::clone(&asked));
     let resumed = resume.is_some();
     let handle = if let Some(op) = &resume {
         scheduler.resume::<M>(&op.id)?
@@ -108,7 +111,7 @@ where
         let kind = if resumed { "resumed" } else { "started" };
         let _ = ui.json_line(&json!({ "message_type": kind, "id": id, "kind": M::KIND }));
     }
-    let output = watch(handle, ui).await?;
+    let output = watch(handle, &asked, ui).await?;
     let elapsed = began.elapsed();
     if ui.json {
         let _ = ui.json_line(&json!({
@@ -146,21 +149,18 @@ fn watch_signals(scheduler: &Scheduler, ui: &Ui) -> Option<Signals> {
     }
 }
 
-/// Shows the progress until the operation ends.
-async fn watch<T>(mut handle: Handle<T>, ui: &Ui) -> Result<T, Stopped>
+/// Shows the progress until the operation ends, and tells it when asked.
+async fn watch<T>(mut handle: Handle<T>, asked: &AtomicBool, ui: &Ui) -> Result<T, Stopped>
 where
     Handle<T>: Future<Output = Result<T, Stopped>> + Unpin,
 {
-    let asked = Arc::new(AtomicBool::new(false));
-    // Where it cannot be watched for, it is only not answered.
-    let answering = signal_hook::flag::register(SIGUSR1, Arc::clone(&asked));
     let progress = handle.watch();
     let mut view = View::new(ui, handle.id(), None);
     let mut tick = interval_at(tokio::time::Instant::now() + QUIET_FOR, TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let result = loop {
+    loop {
         tokio::select! {
-            result = &mut handle => break result,
+            result = &mut handle => return result,
             _ = tick.tick() => {
                 let shot = progress.snapshot();
                 if asked.swap(false, Ordering::Relaxed) {
@@ -169,9 +169,5 @@ where
                 view.update(&shot);
             }
         }
-    };
-    if let Ok(id) = answering {
-        signal_hook::low_level::unregister(id);
     }
-    result
 }

@@ -8,6 +8,7 @@
 mod bar;
 mod errors;
 pub(super) mod format;
+mod fresh;
 mod lines;
 mod output;
 pub(super) mod status;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use resume_runtime::ProgressSnapshot;
 
 use super::bar::Bar;
+use super::fresh::Fresh;
 use super::lines::Lines;
 use super::output::Ui;
 use super::status;
@@ -15,6 +16,7 @@ pub(in crate::cli) struct View {
     ui: Ui,
     id: String,
     form: Form,
+    fresh: Fresh,
 }
 
 enum Form {
@@ -47,6 +49,7 @@ impl View {
             ui: ui.clone(),
             id: id.to_owned(),
             form,
+            fresh: Fresh::default(),
         }
     }
 
@@ -56,11 +59,12 @@ impl View {
         if shot.step.is_empty() {
             return;
         }
+        let fresh = self.fresh.filter(shot);
         match &mut self.form {
-            Form::Bar(bar) => bar.update(shot),
+            Form::Bar(bar) => bar.update(&fresh),
             Form::Lines(lines) => {
-                if lines.is_due(shot, Instant::now()) {
-                    self.ui.tell(&status::line(shot));
+                if lines.is_due(&fresh, Instant::now()) {
+                    self.ui.tell(&status::line(&fresh));
                 }
             }
             Form::Json(lines) => {
