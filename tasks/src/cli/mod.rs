@@ -2,7 +2,7 @@
 //!
 //! - [`args`]: what can be typed; [`exit`]: what comes back; [`error`]: what is
 //!   said when it does not work;
-//! - [`run`]: from arguments to a command;
+//! - [`mod@run`]: from arguments to a command;
 //! - [`pack`], [`resume`], [`completions`]: the commands;
 //! - [`drive`]: an operation under bars and signals; [`again`]: the command that
 //!   continues it; [`place`]: where operations are looked for.

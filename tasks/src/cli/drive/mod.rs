@@ -3,7 +3,7 @@
 //!
 //! - [`job`]: what a command wants done;
 //! - [`choose`]: the operation to continue, where there is one;
-//! - [`run`]: from job to result, under bars and signals;
+//! - [`mod@run`]: from job to result, under bars and signals;
 //! - [`told`]: what is said at the beginning and at the end.
 
 mod choose;

@@ -1,7 +1,7 @@
 //! All that is shown: results on stdout, everything else on stderr.
 //!
 //! - [`output`]: the two streams, and what `-q`, `-v` and `--json` do to them;
-//! - [`text`], [`format`], [`table`]: words, quantities, columns;
+//! - [`text`], [`mod@format`], [`table`]: words, quantities, columns;
 //! - [`status`]: how far an operation is, in words and in JSON;
 //! - [`view`]: progress while it runs, as a bar, as lines or as JSON.
 
