@@ -59,6 +59,8 @@ impl Bar {
         }
         bar.set_message(message);
         bar.tick();
+        // Each of the above may have been drawn beside what was there before.
+        bar.force_draw();
     }
 
     pub(super) fn clear(&self) {
