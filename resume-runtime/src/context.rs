@@ -205,8 +205,9 @@ impl<'a, M: Resumable> Context<'a, M> {
     }
 
     /// Puts a file or directory on disk that the step wrote by itself, with the
-    /// name that leads to it. Without this a commit may point at something that
-    /// a power cut takes away.
+    /// names that lead to it. Without this a commit may point at something that
+    /// a power cut takes away. Of a directory that is its entries, not what is in
+    /// them.
     pub async fn sync(&mut self, path: &Path) -> Result<(), StepError> {
         let path = path.to_owned();
         self.blocking(move |b| b.sync(&path)).await

@@ -55,7 +55,8 @@ impl Disk {
     pub(crate) fn sync_tree(&self, dir: &Path) -> io::Result<()> {
         // One call for the file system costs less than one for each of many files.
         #[cfg(target_os = "linux")]
-        rustix::fs::syncfs(File::open(dir)?)?;
+        self.faults
+            .sync(dir, &mut || Ok(rustix::fs::syncfs(File::open(dir)?)?))?;
         self.sync_below(dir)?;
         self.sync_names(dir)
     }
