@@ -230,17 +230,9 @@ impl Disk {
     /// Puts `image` on disk, and nothing else.
     fn build(&self, image: &Image) -> io::Result<()> {
         for root in &self.roots {
-            for entry in fs::read_dir(&root.path)? {
-                let entry = entry?;
-                if entry.file_type()?.is_dir() {
-                    fs::remove_dir_all(entry.path())?;
-                } else {
-                    fs::remove_file(entry.path())?;
-                }
-            }
             let top = inode(&fs::metadata(&root.path)?);
             if let Some(Node::Dir { entries, .. }) = image.get(&top) {
-                build_entries(root, &root.path, entries, image)?;
+                build(root, &root.path, entries, image)?;
             }
         }
         Ok(())
@@ -332,35 +324,62 @@ fn scan(root: &Root, dir: &Path, image: &mut Image) -> io::Result<()> {
     Ok(())
 }
 
-fn build_entries(
+/// Puts `entries` into `dir`, and nothing else. What is there already stays: to
+/// remove a file costs far more than to look at it.
+fn build(
     root: &Root,
     dir: &Path,
     entries: &BTreeMap<OsString, Inode>,
     image: &Image,
 ) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let (path, meta) = (entry.path(), entry.path().symlink_metadata()?);
+        let wanted = entries.get(&entry.file_name());
+        let stays = match wanted.and_then(|wanted| image.get(wanted)) {
+            Some(Node::Dir { .. }) => meta.is_dir(),
+            Some(_) => wanted == Some(&inode(&meta)),
+            None => false,
+        };
+        match (stays, meta.is_dir()) {
+            (true, _) => {}
+            (false, true) => fs::remove_dir_all(&path)?,
+            (false, false) => fs::remove_file(&path)?,
+        }
+    }
     for (name, child) in entries {
         let path = dir.join(name);
+        let there = path.symlink_metadata().is_ok();
         match image.get(child) {
             Some(Node::Dir { entries, mode, .. }) => {
-                fs::create_dir(&path)?;
-                build_entries(root, &path, entries, image)?;
-                fs::set_permissions(&path, Permissions::from_mode(*mode))?;
+                if !there {
+                    fs::create_dir(&path)?;
+                }
+                build(root, &path, entries, image)?;
+                set_mode(&path, *mode)?;
             }
-            Some(Node::Link(to)) => symlink(to, &path)?,
+            Some(Node::Link(to)) if !there => symlink(to, &path)?,
             Some(Node::File { content, mode }) => {
-                fs::hard_link(root.shadow.join(child.1.to_string()), &path)?;
+                if !there {
+                    fs::hard_link(root.shadow.join(child.1.to_string()), &path)?;
+                }
                 if fs::read(&path)? != **content {
                     write(&path, content)?;
                 }
-                if fs::metadata(&path)?.mode() != *mode {
-                    fs::set_permissions(&path, Permissions::from_mode(*mode))?;
-                }
+                set_mode(&path, *mode)?;
             }
-            // A socket or the like.
-            None => {}
+            // A link that is there, a socket or the like.
+            Some(Node::Link(_)) | None => {}
         }
     }
     Ok(())
+}
+
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    if fs::metadata(path)?.mode() == mode {
+        return Ok(());
+    }
+    fs::set_permissions(path, Permissions::from_mode(mode))
 }
 
 /// Writes over a file, whatever its mode, keeping its inode and mode.
