@@ -240,6 +240,7 @@ mod tests {
     use std::process::Command;
 
     use resume_runtime::Stopped;
+    use resume_runtime::testing::Case;
 
     /// A tree with some files, and with names that are hard to write down.
     fn tree(root: &Path, files: usize) {
@@ -297,6 +298,30 @@ mod tests {
             65
         );
         check(&root, &manifest);
+    }
+
+    fn case() -> Case<Checksum> {
+        Case::new(|scratch: &Path| {
+            let root = scratch.join("root");
+            std::fs::create_dir(&root).unwrap();
+            tree(&root, 12);
+            Input {
+                root,
+                manifest: scratch.join("manifest"),
+            }
+        })
+        .observe(|scratch| std::fs::read(scratch.join("manifest")).unwrap())
+    }
+
+    #[tokio::test]
+    async fn whatever_happens_to_it_it_ends_in_the_same_manifest() {
+        case().check().await;
+    }
+
+    #[tokio::test]
+    async fn killed_at_its_commits_it_ends_in_the_same_manifest() {
+        let kills = case().points(5).kill_at_commits().await;
+        assert_eq!(kills, 10);
     }
 
     #[tokio::test]

@@ -288,6 +288,7 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
+    use resume_runtime::testing::Case;
     use resume_runtime::{Handle, RetryPolicy, Stopped};
 
     const BODY: Content = Content { len: 24_000_001 };
@@ -347,6 +348,19 @@ mod tests {
         assert_eq!(handle.await.unwrap(), BODY.len);
         let got = std::fs::read(dir.path().join("body")).unwrap();
         assert_eq!(faster_hex::hex_string(&Sha256::digest(&got)), BODY.sha256());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn whatever_happens_to_it_the_whole_body_arrives() {
+        let body = Content { len: 300_001 };
+        let server = Server::start(body, None).await.unwrap();
+        let client = Client::default().resolve("demo", server.address());
+        let case = Case::<Download>::with_env(
+            move |scratch| input(scratch, body.sha256()),
+            move |_, _| Ok(client.clone()),
+        )
+        .states_may_differ();
+        case.check().await;
     }
 
     #[tokio::test]
