@@ -50,6 +50,10 @@ pub(crate) fn install(
         file.set_len(committed.len)?;
         disk.sync_file(from, &file)?;
     }
+    #[cfg(unix)]
+    if committed.dir.is_none() {
+        open_up(&file)?;
+    }
     match fs::rename(from, to) {
         Ok(()) => {
             // Of two names of one file both stay.
@@ -68,6 +72,26 @@ pub(crate) fn install(
         Err(e) => return Err(e.into()),
     }
     Ok(())
+}
+
+/// Gives a file out of the operation's own folder the mode of any other new file.
+#[cfg(unix)]
+fn open_up(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Some(umask) = umask() else {
+        return Ok(());
+    };
+    file.set_permissions(fs::Permissions::from_mode(0o666 & !umask))
+}
+
+/// The process's umask, where it can be read without setting it.
+#[cfg(unix)]
+fn umask() -> Option<u32> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let umask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Umask:"))?;
+    u32::from_str_radix(umask.trim(), 8).ok()
 }
 
 /// Across file systems: a copy beside the target, then a rename. The source

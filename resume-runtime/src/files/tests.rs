@@ -262,6 +262,7 @@ fn an_installed_file_has_the_mode_of_any_other() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let place = Place::with("a", "one");
     assert_eq!(mode(&place.private()), 0o700);
+    assert_eq!(mode(&place.private().join("a")), 0o600);
     let to = place.dir.path().join("result");
     place.files().install("a", &to).unwrap();
     let other = place.dir.path().join("other");
