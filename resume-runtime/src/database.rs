@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use tokio::sync::watch;
 
+use crate::hands::{Hand, Hands};
 use crate::operation::Owner;
 use crate::owner::{self, Instance};
 use crate::requests;
@@ -29,6 +30,7 @@ struct Inner {
     instance: Arc<Instance>,
     store: Arc<dyn Store>,
     dir: Option<PathBuf>,
+    hands: Arc<Hands>,
 }
 
 /// The open databases of this process, by directory: they share one writer.
@@ -67,6 +69,7 @@ impl Database {
             instance,
             store,
             dir: Some(dir),
+            hands: Arc::default(),
         });
         open.retain(|_, inner| inner.strong_count() > 0);
         open.insert(key, Arc::downgrade(&inner));
@@ -88,6 +91,7 @@ impl Database {
                 instance: Arc::new(Instance::private()),
                 store,
                 dir: None,
+                hands: Arc::default(),
             }),
         })
     }
@@ -100,6 +104,11 @@ impl Database {
     /// This process, as the owner of operations.
     pub fn instance(&self) -> &Instance {
         &self.inner.instance
+    }
+
+    /// Takes an operation in hand for this process; `None` when it is already.
+    pub(crate) fn take_in_hand(&self, id: &str) -> Option<Hand> {
+        self.inner.hands.take(id)
     }
 
     /// Writes a copy of the store to the directory `to`, which can be opened as

@@ -115,6 +115,7 @@ mod event;
 mod faults;
 mod files;
 mod folder;
+mod hands;
 mod journal;
 mod latch;
 mod manager;

@@ -170,3 +170,31 @@ async fn a_file_is_not_touched_while_a_thread_that_was_left_behind_writes_to_it(
     let expected: Vec<_> = (0..40).map(|n| format!("line {n}")).collect();
     assert_eq!(text.lines().collect::<Vec<_>>(), expected);
 }
+
+#[tokio::test]
+async fn two_schedulers_of_a_process_do_not_drive_one_operation() {
+    let db = Database::in_memory().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let scheduler = || {
+        Scheduler::builder(db.clone())
+            .register::<Deaf>(|()| Ok(()))
+            .folder(dir.path())
+            .build()
+    };
+    let (first, second) = (scheduler(), scheduler());
+    let handle = first.start::<Deaf>((), Start::new()).await.unwrap();
+    let id = handle.id().to_owned();
+    let busy = second.resume::<Deaf>(&id).map(drop);
+    assert!(matches!(busy, Err(Stopped::Busy { .. })), "{busy:?}");
+    // A scheduler that is gone leaves behind what listens to requests.
+    drop(first);
+    let progress = handle.watch();
+    while progress.snapshot().items == 0 {
+        tokio::task::yield_now().await;
+    }
+    db.request_pause(&id).unwrap();
+    let stopped = handle.await.unwrap_err();
+    assert!(matches!(stopped, Stopped::Paused { .. }), "{stopped}");
+    let text = second.resume::<Deaf>(&id).unwrap().await.unwrap();
+    assert_eq!(text.lines().count(), 40);
+}

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::database::Database;
-use crate::latch::Latch;
+use crate::hands::Hand;
 use crate::pause::{PauseFlag, PausedBy};
 
-/// Pause flags of what is in hand, latches of all that ever was, and a counter
-/// that moves whenever one ends.
+/// Pause flags of what a scheduler has in hand, and a counter that moves whenever
+/// one ends.
 #[derive(Debug)]
 pub(crate) struct Active {
     inner: Mutex<Inner>,
@@ -20,7 +20,6 @@ pub(crate) struct Active {
 #[derive(Debug, Default)]
 struct Inner {
     flags: HashMap<String, Arc<PauseFlag>>,
-    latches: HashMap<String, Latch>,
     /// Once everything was asked to pause, what comes later is paused too.
     pausing: Option<PausedBy>,
 }
@@ -33,21 +32,16 @@ impl Active {
         }
     }
 
-    /// Takes an operation in hand; `None` when it is already.
-    pub(crate) fn enter(&self, id: &str) -> Option<(Arc<PauseFlag>, Latch)> {
+    /// Takes an operation in hand; `None` when this process has it already.
+    pub(crate) fn enter(&self, db: &Database, id: &str) -> Option<(Arc<PauseFlag>, Hand)> {
+        let hand = db.take_in_hand(id)?;
         let mut inner = self.lock();
-        if inner.flags.contains_key(id) {
-            return None;
-        }
         let flag = Arc::new(PauseFlag::default());
         if let Some(by) = inner.pausing {
             flag.raise(by);
         }
         inner.flags.insert(id.to_owned(), Arc::clone(&flag));
-        // Latches that nobody holds any more have done their work.
-        inner.latches.retain(|_, latch| latch.is_held());
-        let latch = inner.latches.entry(id.to_owned()).or_default().clone();
-        Some((flag, latch))
+        Some((flag, hand))
     }
 
     pub(crate) fn leave(&self, id: &str) {

@@ -41,13 +41,17 @@ struct Inner {
     retry: RetryPolicy,
     folder: Option<PathBuf>,
     active: Arc<Active>,
-    /// Looks at pause requests of other processes.
-    watcher: JoinHandle<()>,
+    watcher: Arc<Watcher>,
 }
 
-impl Drop for Inner {
+/// Looks at pause requests of other processes, for as long as there is a
+/// scheduler or an operation that it drives.
+#[derive(Debug)]
+pub(super) struct Watcher(JoinHandle<()>);
+
+impl Drop for Watcher {
     fn drop(&mut self) {
-        self.watcher.abort();
+        self.0.abort();
     }
 }
 
@@ -69,7 +73,7 @@ impl Scheduler {
                 retry: builder.retry,
                 folder: builder.folder,
                 active,
-                watcher,
+                watcher: Arc::new(Watcher(watcher)),
             }),
         }
     }
@@ -190,7 +194,8 @@ impl Scheduler {
 
     fn seat(&self, id: &Arc<str>, kind: &str) -> Result<Seat, Stopped> {
         let inner = &self.inner;
-        let (pause, latch) = inner.active.enter(id).ok_or_else(|| Stopped::Busy {
+        let taken = inner.active.enter(&inner.db, id);
+        let (pause, hand) = taken.ok_or_else(|| Stopped::Busy {
             id: id.to_string(),
             owner: inner.db.instance().owner().clone(),
         })?;
@@ -207,7 +212,8 @@ impl Scheduler {
             db: inner.db.clone(),
             active: Arc::clone(&inner.active),
             pause,
-            latch,
+            hand,
+            _watcher: Arc::clone(&inner.watcher),
             progress: Arc::new(Progress::new()),
             retry: inner.retry.clone(),
             private: inner.folder.as_ref().map(|folder| folder.join(&**id)),

@@ -11,11 +11,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::active::Active;
 use super::machine::Machine;
+use super::service::Watcher;
 use crate::context::panicked;
 use crate::database::Database;
 use crate::error::StepError;
 use crate::faults::NoFaults;
-use crate::latch::Latch;
+use crate::hands::Hand;
 use crate::operation::{Operation, OperationStatus, WaitingFor};
 use crate::pace::Pace;
 use crate::pause::{PauseFlag, PausedBy};
@@ -36,7 +37,8 @@ pub(crate) struct Seat {
     pub(crate) db: Database,
     pub(crate) active: Arc<Active>,
     pub(crate) pause: Arc<PauseFlag>,
-    pub(crate) latch: Latch,
+    pub(crate) hand: Hand,
+    pub(super) _watcher: Arc<Watcher>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) retry: RetryPolicy,
     pub(crate) private: Option<PathBuf>,
@@ -56,7 +58,7 @@ impl Seat {
             env,
             pause: Arc::clone(&self.pause),
             progress: Arc::clone(&self.progress),
-            latch: self.latch.clone(),
+            latch: self.hand.latch().clone(),
             faults: Arc::new(NoFaults),
             pace: Pace::Measured,
             retry: self.retry.clone(),
@@ -66,7 +68,7 @@ impl Seat {
     }
 
     /// Waits for its turn, then drives it.
-    pub(crate) async fn run(self, machine: Arc<dyn Machine>) -> Result<Value, Stopped> {
+    pub(crate) async fn run(mut self, machine: Arc<dyn Machine>) -> Result<Value, Stopped> {
         // Steps' panics are caught closer by; this is for an author's env, states
         // and outputs.
         let turn = AssertUnwindSafe(self.turn(&*machine)).catch_unwind().await;
@@ -74,6 +76,7 @@ impl Seat {
             Ok(result) => result,
             Err(panic) => self.failed(panicked(&*panic)).await,
         };
+        self.hand.release();
         self.active.leave(&self.id);
         result
     }
