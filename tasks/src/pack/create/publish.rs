@@ -41,7 +41,9 @@ impl Publish {
         b.install(open::REFS, &layer.join(REFS_NAME))?;
         b.install(open::MANIFEST, &manifest)?;
         // Nothing but the pack stays, even if this process ends before it can tidy up.
-        let _ = fs::remove_dir(b.input().work(b.id()));
+        if fs::remove_dir(b.input().work(b.id())).is_ok() {
+            b.sync(&output)?;
+        }
         Ok(self.summary)
     }
 
