@@ -37,13 +37,10 @@ impl Large {
         let text = path.to_str().expect("a scratch path is text");
         let init = ["init", "--quiet", "--bare", "--initial-branch=main", text];
         scratch.git(".", &init);
-        // Large files are streamed into the pack, without a search for deltas.
+        // Large files are streamed into packs, without a search for deltas.
+        scratch.git(&path, &["config", "core.bigFileThreshold", "1m"]);
         let mut command = scratch.command("git", &path);
-        for option in [
-            "fastimport.unpackLimit=0",
-            "core.bigFileThreshold=1m",
-            "pack.compression=1",
-        ] {
+        for option in ["fastimport.unpackLimit=0", "pack.compression=1"] {
             command.args(["-c", option]);
         }
         command

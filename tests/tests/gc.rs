@@ -80,6 +80,8 @@ fn a_pack_of_loose_objects_survives_that_gc_packs_them() {
         ],
     );
     let repository = scratch.join("loose.git");
+    let fast = ["config", "core.bigFileThreshold", "1m"];
+    scratch.git(&repository, &fast);
     let script = format!(
         "for pack in '{}'/objects/pack/*.pack; do git unpack-objects -q < \"$pack\"; done",
         packed.display()
