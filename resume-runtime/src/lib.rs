@@ -102,6 +102,9 @@
 //!   `#[step(effect)]`, and doing them twice is doing them once.
 //! - Files that a step writes by itself are made durable with [`Context::sync`].
 //!
+//! [`testing`] holds a machine against these rules: it crashes it at every commit,
+//! cuts the power, fails its syncs, fills its disk, and says what is wrong.
+//!
 //! The modules, from the bottom: `store` (transactions), `records` and `event`
 //! (what they hold), `database` (an open store), `rows` and `files` (what belongs
 //! to an operation), `blocking` and `context` (a slice), `runner` (one operation),
