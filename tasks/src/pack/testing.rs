@@ -33,6 +33,8 @@ impl GitRepo {
         };
         std::fs::create_dir(repo.path()).unwrap();
         repo.git(&["init", "-q", "-b", "main", "--template="]);
+        // On several threads git finds other deltas each time.
+        repo.git(&["config", "pack.threads", "1"]);
         repo
     }
 
