@@ -59,3 +59,10 @@ pub enum ScanError {
     #[error("the scan was stopped")]
     Stopped,
 }
+
+impl ScanError {
+    /// Whether the sources were replaced underneath, so that scanning anew can help.
+    pub const fn is_gone(&self) -> bool {
+        matches!(self, Self::Source(error) if error.is_gone())
+    }
+}

@@ -3,7 +3,7 @@
 use crate::pack::source::{Kind, Oid};
 
 /// One reference: the object, and the kind that it is taken for.
-pub(super) type Link = (Oid, Kind);
+pub(crate) type Link = (Oid, Kind);
 
 /// The references of a commit: its tree and its parents.
 pub(super) fn of_commit(content: &[u8], mut found: impl FnMut(Link)) -> Result<(), &'static str> {
@@ -86,7 +86,7 @@ pub(super) fn tree_entry(content: &[u8], at: usize) -> Result<TreeEntry<'_>, &'s
 }
 
 /// All references of an object of `kind`.
-pub(super) fn of(
+pub(crate) fn of(
     kind: Kind,
     content: &[u8],
     mut found: impl FnMut(Link),

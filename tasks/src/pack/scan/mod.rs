@@ -32,7 +32,7 @@
 
 mod error;
 mod level;
-mod links;
+pub(crate) mod links;
 mod names;
 pub mod reach;
 mod slice;
@@ -41,7 +41,7 @@ mod walk;
 
 pub use error::ScanError;
 pub use names::Names;
-pub use reach::Reach;
+pub use reach::{Reach, Reached};
 pub use state::Scan;
 
 use std::sync::Arc;

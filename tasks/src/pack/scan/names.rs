@@ -32,7 +32,7 @@ pub(super) type Drained = (Vec<Box<[u8]>>, Vec<(u32, u32)>);
 pub(super) struct NameCache(HashMap<Box<[u8]>, u32>);
 
 impl Names {
-    /// No names, for `n` objects.
+    /// No names, for `n` objects; for none at all, none are taken.
     pub(super) fn new(n: u32) -> Self {
         Self {
             of: (0..n).map(|_| AtomicU32::new(UNNAMED)).collect(),
@@ -58,6 +58,9 @@ impl Names {
 
     /// Gives object `id` the name, unless it has a smaller one.
     pub(super) fn give(&self, id: u32, name: &[u8], cache: &mut NameCache) {
+        if self.of.is_empty() {
+            return;
+        }
         let number = if let Some(number) = cache.0.get(name) {
             *number
         } else {

@@ -30,37 +30,30 @@ impl Set {
     }
 }
 
-/// What the tips reach, and the order of the names.
-pub struct Reach {
+/// The objects that some tips reach.
+pub struct Reached {
     gone: Set,
     n: u32,
-    names: Names,
-    places: Vec<u32>,
 }
 
-impl Reach {
+impl Reached {
     /// Takes everything away that `tips` do not reach; the scan must be complete.
     ///
-    /// `stop` ends it with [`ScanError::Stopped`] once it is true. Objects that are missing, or of
-    /// the wrong kind, are an error where a remaining object
-    /// refers to them.
+    /// `stop` ends it with [`ScanError::Stopped`] once it is true. What is missing is no fault here:
+    /// see [`Scan::check`].
     pub fn of(
         universe: &Universe,
-        scan: Scan,
+        scan: &Scan,
         tips: &[u32],
         stop: &AtomicBool,
     ) -> Result<Self, ScanError> {
         let n = universe.catalog.len();
-        let mut broken = scan
-            .broken
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
         let mut peel = Peel {
             universe,
             reader: Reader::new(&universe.sources, &universe.catalog),
             counts: scan
                 .counts
-                .into_iter()
+                .iter()
                 .map(|count| count.load(Relaxed))
                 .collect(),
             tips: Set::new(n),
@@ -73,18 +66,7 @@ impl Reach {
             peel.tips.put(*tip);
         }
         peel.run()?;
-        let places = scan.names.places();
-        let reach = Self {
-            gone: peel.gone,
-            n,
-            names: scan.names,
-            places,
-        };
-        broken.sort_unstable();
-        match broken.into_iter().find(|id| reach.has(*id)) {
-            Some(id) => Err(diagnose(universe, id)),
-            None => Ok(reach),
-        }
+        Ok(Self { gone: peel.gone, n })
     }
 
     /// Whether a tip reaches object `id`.
@@ -101,6 +83,64 @@ impl Reach {
     /// Whether the tips reach nothing.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl Scan {
+    /// Whether what the `included` objects refer to is there, and of the right kind.
+    pub fn check(
+        &self,
+        universe: &Universe,
+        included: impl Fn(u32) -> bool,
+    ) -> Result<(), ScanError> {
+        let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        match broken.iter().filter(|id| included(**id)).min() {
+            Some(id) => Err(diagnose(universe, *id)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What the tips reach, and the order of the names.
+pub struct Reach {
+    objects: Reached,
+    names: Names,
+    places: Vec<u32>,
+}
+
+impl Reach {
+    /// Takes everything away that `tips` do not reach; the scan must be complete.
+    ///
+    /// `stop` ends it with [`ScanError::Stopped`] once it is true. Objects that are missing, or of
+    /// the wrong kind, are an error where a remaining object refers to them.
+    pub fn of(
+        universe: &Universe,
+        scan: Scan,
+        tips: &[u32],
+        stop: &AtomicBool,
+    ) -> Result<Self, ScanError> {
+        let objects = Reached::of(universe, &scan, tips, stop)?;
+        scan.check(universe, |id| objects.has(id))?;
+        Ok(Self {
+            objects,
+            places: scan.names.places(),
+            names: scan.names,
+        })
+    }
+
+    /// Whether a tip reaches object `id`.
+    pub fn has(&self, id: u32) -> bool {
+        self.objects.has(id)
+    }
+
+    /// The number of objects that the tips reach.
+    pub fn len(&self) -> u32 {
+        self.objects.len()
+    }
+
+    /// Whether the tips reach nothing.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
     }
 
     /// The place of an object's name in the order of all names; 0 where it has none.

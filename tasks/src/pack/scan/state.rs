@@ -24,6 +24,15 @@ const TAKE: usize = 16;
 impl Scan {
     /// Nothing scanned yet.
     pub fn new(universe: &Universe) -> Self {
+        Self::with_names(universe, Names::new(universe.catalog.len()))
+    }
+
+    /// The same for whoever has no use for names: none will be found.
+    pub fn without_names(universe: &Universe) -> Self {
+        Self::with_names(universe, Names::new(0))
+    }
+
+    fn with_names(universe: &Universe, names: Names) -> Self {
         let n = universe.catalog.len();
         let mut roots: Vec<u32> = (0..n)
             .filter(|id| {
@@ -41,7 +50,7 @@ impl Scan {
         });
         Self {
             counts: (0..n).map(|_| AtomicU32::new(0)).collect(),
-            names: Names::new(n),
+            names,
             broken: Mutex::default(),
             overflow: AtomicBool::new(false),
             roots,

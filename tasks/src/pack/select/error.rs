@@ -40,4 +40,12 @@ pub enum SelectError {
         "the ref '{0}' points to a ref that does not exist; make a first commit, or name another ref"
     )]
     Dangling(String),
+    /// A revision names no commit.
+    #[error("'{name}' names no commit: {why}")]
+    Revision {
+        /// The revision, as it was given.
+        name: String,
+        /// What was found.
+        why: String,
+    },
 }

@@ -13,6 +13,7 @@
 mod choose;
 mod error;
 mod repository;
+mod revision;
 
 pub use error::SelectError;
 pub use repository::Repository;

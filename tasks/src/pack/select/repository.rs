@@ -9,7 +9,7 @@ use crate::pack::format::{RefTarget, Refs};
 
 /// A repository whose refs and objects can be packed.
 pub struct Repository {
-    git: gix::Repository,
+    pub(super) git: gix::Repository,
     partial: bool,
 }
 
