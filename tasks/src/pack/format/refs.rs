@@ -3,6 +3,11 @@
 //! Text, one line each: `# mug refs 1`, then `HEAD` (absent if there was none), then the refs sorted
 //! by the bytes of their names. A line is `<oid> <name>`, or `ref: <target> <name>` for a symbolic
 //! ref; an annotated tag's line has the oid of the tag object.
+//!
+//! Between `HEAD` and the refs stand, where there are any, first the lines `shallow <oid>`, then the
+//! lines `missing <oid>`, each sorted: the commits whose parents were cut off, as Git's own
+//! `shallow` file has them, and the objects that the packed refs reach and that were left out on
+//! request. The refs of the newest layer speak for the whole pack.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -14,6 +19,10 @@ use super::{FormatError, VERSION};
 
 const MAGIC: &[u8] = b"# mug refs ";
 const HEAD: &[u8] = b"HEAD";
+const SHALLOW: &[u8] = b"shallow ";
+const MISSING: &[u8] = b"missing ";
+/// No name of a ref begins with this.
+const SYMBOLIC: &[u8] = b"ref: ";
 /// The largest file that is read: some millions of refs.
 pub(super) const MAX_BYTES: u64 = 1 << 30;
 
@@ -33,13 +42,21 @@ pub struct Refs {
     pub head: Option<RefTarget>,
     /// Full names (`refs/...`) with their targets, sorted by name.
     pub refs: Vec<(BString, RefTarget)>,
+    /// The commits whose parents are not in the pack, sorted.
+    pub shallow: Vec<ObjectId>,
+    /// The objects that the refs reach and that are not in the pack on request, sorted.
+    pub missing: Vec<ObjectId>,
 }
 
 impl Refs {
-    /// Sorts the refs by name, as the file has them.
+    /// Sorts the refs by name, as the file has them; nothing is shallow, nothing missing.
     pub fn new(head: Option<RefTarget>, mut refs: Vec<(BString, RefTarget)>) -> Self {
         refs.sort_by(|a, b| a.0.cmp(&b.0));
-        Self { head, refs }
+        Self {
+            head,
+            refs,
+            ..Self::default()
+        }
     }
 
     /// The file's bytes. A name that readers would refuse is refused here; `path` is only named in
@@ -48,19 +65,16 @@ impl Refs {
         self.check()
             .map_err(|reason| FormatError::inconsistent(path, reason))?;
         let mut out = format!("# mug refs {VERSION}\n").into_bytes();
-        let head = self.head.iter().map(|target| (HEAD.as_bstr(), target));
-        for (name, target) in head.chain(
-            self.refs
-                .iter()
-                .map(|(name, target)| (name.as_bstr(), target)),
-        ) {
-            match target {
-                RefTarget::Object(oid) => out.extend_from_slice(oid.to_string().as_bytes()),
-                RefTarget::Symbolic(to) => {
-                    out.extend_from_slice(&[b"ref: ".as_slice(), to].concat());
-                }
+        if let Some(target) = &self.head {
+            write_line(&mut out, HEAD, target);
+        }
+        for (key, ids) in [(SHALLOW, &self.shallow), (MISSING, &self.missing)] {
+            for id in ids {
+                out.extend_from_slice(&[key, id.to_string().as_bytes(), b"\n"].concat());
             }
-            out.extend_from_slice(&[b" ".as_slice(), name, b"\n"].concat());
+        }
+        for (name, target) in &self.refs {
+            write_line(&mut out, name, target);
         }
         Ok(out)
     }
@@ -97,12 +111,22 @@ impl Refs {
             let end = rest
                 .find_byte(b'\n')
                 .ok_or_else(|| damaged(format!("line {number} is cut")))?;
-            let (name, target) = parse_line(&rest[..end]).ok_or_else(|| {
+            let line = &rest[..end];
+            rest = &rest[end + 1..];
+            if let Some((ids, id)) = refs.cut_off(line) {
+                let id = id.ok_or_else(|| damaged(format!("line {number} has no object's id")))?;
+                ids.push(id);
+                if !refs.refs.is_empty() || (line.starts_with(SHALLOW) && !refs.missing.is_empty())
+                {
+                    return Err(damaged(format!("line {number} is out of order")));
+                }
+                continue;
+            }
+            let (name, target) = parse_line(line).ok_or_else(|| {
                 damaged(format!(
                     "line {number} is neither an object's nor a symbolic ref's"
                 ))
             })?;
-            rest = &rest[end + 1..];
             if name == HEAD {
                 if number != 2 {
                     return Err(damaged(format!("line {number}: HEAD is not the first")));
@@ -116,7 +140,25 @@ impl Refs {
         Ok(refs)
     }
 
+    /// Of a line that is no ref's: the list that its object belongs to, and the object.
+    fn cut_off(&mut self, line: &[u8]) -> Option<(&mut Vec<ObjectId>, Option<ObjectId>)> {
+        if let Some(id) = line.strip_prefix(SHALLOW) {
+            Some((&mut self.shallow, parse_id(id)))
+        } else {
+            let id = line.strip_prefix(MISSING)?;
+            Some((&mut self.missing, parse_id(id)))
+        }
+    }
+
     fn check(&self) -> Result<(), String> {
+        for (what, ids) in [("shallow", &self.shallow), ("missing", &self.missing)] {
+            if let Some(pair) = ids.windows(2).find(|pair| pair[0] >= pair[1]) {
+                return Err(format!(
+                    "{what} {} is out of order or listed twice",
+                    pair[1]
+                ));
+            }
+        }
         if let Some(RefTarget::Symbolic(to)) = &self.head {
             check_name(to.as_bstr())?;
         }
@@ -145,17 +187,29 @@ impl Refs {
     }
 }
 
+fn write_line(out: &mut Vec<u8>, name: &[u8], target: &RefTarget) {
+    match target {
+        RefTarget::Object(oid) => out.extend_from_slice(oid.to_string().as_bytes()),
+        RefTarget::Symbolic(to) => out.extend_from_slice(&[SYMBOLIC, to].concat()),
+    }
+    out.extend_from_slice(&[b" ".as_slice(), name, b"\n"].concat());
+}
+
 fn parse_line(line: &[u8]) -> Option<(BString, RefTarget)> {
-    if let Some(rest) = line.strip_prefix(b"ref: ") {
+    if let Some(rest) = line.strip_prefix(SYMBOLIC) {
         let (to, name) = rest.split_once_str(" ")?;
         return Some((name.into(), RefTarget::Symbolic(to.into())));
     }
     let (oid, name) = line.split_once_str(" ")?;
-    let canonical = oid
+    Some((name.into(), RefTarget::Object(parse_id(oid)?)))
+}
+
+/// An id as it is written: 40 hex digits, in lower case.
+fn parse_id(digits: &[u8]) -> Option<ObjectId> {
+    let canonical = digits
         .iter()
         .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let oid = ObjectId::from_hex(oid).ok().filter(|_| canonical)?;
-    Some((name.into(), RefTarget::Object(oid)))
+    ObjectId::from_hex(digits).ok().filter(|_| canonical)
 }
 
 fn check_name(name: &BStr) -> Result<(), String> {
@@ -190,6 +244,15 @@ mod tests {
         )
     }
 
+    /// Refs of a shallow and partial repository.
+    fn cut_off() -> Refs {
+        Refs {
+            shallow: vec![ObjectId::Sha1([1; 20]), ObjectId::Sha1([2; 20])],
+            missing: vec![ObjectId::Sha1([0; 20]), ObjectId::Sha1([3; 20])],
+            ..sample()
+        }
+    }
+
     fn parse(bytes: &[u8]) -> Result<Refs, FormatError> {
         Refs::parse(bytes, Path::new("refs"))
     }
@@ -199,9 +262,17 @@ mod tests {
         for refs in [
             sample(),
             Refs::default(),
+            Refs::new(Some(oid(7)), vec![]),
+            cut_off(),
             Refs {
-                head: Some(oid(7)),
+                head: None,
+                missing: vec![],
+                ..cut_off()
+            },
+            Refs {
+                head: None,
                 refs: vec![],
+                ..cut_off()
             },
         ] {
             let bytes = refs.to_bytes(Path::new("refs")).unwrap();
@@ -212,6 +283,54 @@ mod tests {
             text.starts_with("# mug refs 1\nref: refs/heads/main HEAD\n0101"),
             "{text}"
         );
+        assert!(!text.contains("shallow") && !text.contains("missing"));
+        let text = String::from_utf8(cut_off().to_bytes(Path::new("refs")).unwrap()).unwrap();
+        let keys = text
+            .lines()
+            .map(|line| line.split(' ').next().unwrap_or(""));
+        let keys: Vec<&str> = keys.take(7).collect();
+        assert_eq!(
+            keys[..6],
+            ["#", "ref:", "shallow", "shallow", "missing", "missing"],
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_is_cut_off_has_its_place_and_order() {
+        let id = |byte: &str| byte.repeat(20);
+        let (one, two) = (id("01"), id("02"));
+        for (lines, why) in [
+            (format!("shallow {two}\nshallow {one}\n"), "out of order"),
+            (format!("missing {one}\nmissing {one}\n"), "listed twice"),
+            (format!("missing {one}\nshallow {one}\n"), "out of order"),
+            (
+                format!("{one} refs/heads/a\nshallow {one}\n"),
+                "out of order",
+            ),
+            (
+                format!("{one} refs/heads/a\nmissing {one}\n"),
+                "out of order",
+            ),
+            (
+                format!("shallow {one}\n{one} HEAD\n"),
+                "HEAD is not the first",
+            ),
+            (format!("shallow {}\n", &one[1..]), "no object's id"),
+            (format!("shallow {}\n", id("AB")), "no object's id"),
+            (format!("missing {one} refs/heads/a\n"), "no object's id"),
+            ("missing \n".into(), "no object's id"),
+        ] {
+            let error = parse(format!("# mug refs 1\n{lines}").as_bytes())
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(why), "{lines:?}: {error}");
+        }
+        let unsorted = Refs {
+            shallow: vec![ObjectId::Sha1([2; 20]), ObjectId::Sha1([1; 20])],
+            ..Refs::default()
+        };
+        assert!(unsorted.to_bytes(Path::new("refs")).is_err());
     }
 
     #[test]
@@ -268,7 +387,7 @@ mod tests {
 
     #[test]
     fn cuts_and_flips_never_panic() {
-        let bytes = sample().to_bytes(Path::new("refs")).unwrap();
+        let bytes = cut_off().to_bytes(Path::new("refs")).unwrap();
         for end in 0..bytes.len() {
             // A cut between two lines is left to the digest in the manifest.
             assert_eq!(
@@ -281,7 +400,7 @@ mod tests {
             for bit in 0..8 {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1 << bit;
-                assert!(parse(&flipped).map_or(true, |read| read != sample()));
+                assert!(parse(&flipped).map_or(true, |read| read != cut_off()));
             }
         }
     }
