@@ -120,6 +120,8 @@ impl std::error::Error for StepError {
     }
 }
 
+const RAISE_THE_LIMIT: &str = "raise the file size limit (ulimit -f), then resume";
+
 impl From<io::Error> for StepError {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind as K;
@@ -151,9 +153,7 @@ impl From<io::Error> for StepError {
             K::StorageFull | K::QuotaExceeded => {
                 Self::needs_user(error, "free some space, then resume")
             }
-            K::FileTooLarge => {
-                Self::needs_user(error, "raise the file size limit (ulimit -f), then resume")
-            }
+            K::FileTooLarge => Self::needs_user(error, RAISE_THE_LIMIT),
             K::PermissionDenied | K::ReadOnlyFilesystem => {
                 Self::needs_user(error, "make the place writable, then resume")
             }
@@ -166,6 +166,7 @@ impl From<StoreError> for StepError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full { .. } => Self::needs_user(error, "free some space, then resume"),
+            StoreError::FileSize { .. } => Self::needs_user(error, RAISE_THE_LIMIT),
             _ => Self::fatal(error),
         }
     }

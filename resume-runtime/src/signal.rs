@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator;
 
@@ -33,6 +33,10 @@ pub struct Signals {
 /// its own, after the operations were asked.
 ///
 /// A signal that the process was started to ignore (`nohup`) stays ignored.
+///
+/// SIGXFSZ no longer ends the process either: a write beyond the file size limit
+/// (`ulimit -f`) fails like one on a full disk does, and the operation waits for
+/// the user.
 pub fn pause_on_signals(
     scheduler: &Scheduler,
     asked: impl Fn(i32) + Send + 'static,
@@ -49,6 +53,7 @@ pub fn pause_on_signals(
         flag::register_conditional_shutdown(SIGINT, PAUSED_BY_SIGNAL, Arc::clone(&again))?;
         flag::register(SIGINT, again)?;
     }
+    survive_file_size_limit()?;
     let mut signals = iterator::Signals::new(&watched)?;
     let handle = signals.handle();
     let active = scheduler.pauser();
@@ -74,6 +79,13 @@ impl Drop for Signals {
             let _ = thread.join();
         }
     }
+}
+
+/// Has a write beyond the process's file size limit fail, with `EFBIG`, where it
+/// would end the process. Programs that it starts are ended as ever: a handler is
+/// not inherited.
+pub(crate) fn survive_file_size_limit() -> io::Result<()> {
+    flag::register(SIGXFSZ, Arc::default()).map(drop)
 }
 
 /// The signals that are ignored, as a mask with bit 0 for signal 1.

@@ -92,6 +92,19 @@ pub enum StoreError {
         /// Bytes that are still free.
         available: u64,
     },
+    /// The process may not make files of that size. Nothing of the write was kept;
+    /// it may be repeated under a higher limit.
+    #[error(
+        "{} may not grow beyond {limit} bytes here: raise the file size limit (ulimit -f), \
+         then try again",
+        path.display()
+    )]
+    FileSize {
+        /// The file that could not grow.
+        path: PathBuf,
+        /// The process's limit, in bytes.
+        limit: u64,
+    },
     /// The store has reached the greatest size that it may have.
     #[error(
         "{} has reached its limit of {limit} bytes: clean up operations that are not needed",
@@ -141,7 +154,7 @@ impl StoreError {
     /// room.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Full { .. } | Self::Busy { .. } => true,
+            Self::Full { .. } | Self::FileSize { .. } | Self::Busy { .. } => true,
             Self::Io { source, .. } => matches!(
                 source.kind(),
                 std::io::ErrorKind::Interrupted | std::io::ErrorKind::WouldBlock
@@ -191,6 +204,10 @@ impl StoreError {
             Self::Full { path, available } => Self::Full {
                 path: path.clone(),
                 available: *available,
+            },
+            Self::FileSize { path, limit } => Self::FileSize {
+                path: path.clone(),
+                limit: *limit,
             },
             Self::Limit { path, limit } => Self::Limit {
                 path: path.clone(),

@@ -114,7 +114,7 @@ const LIST: &str = "`mug resume` lists what there is";
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let exit = match &error {
-            StoreError::Full { .. } => Exit::NeedsUser,
+            StoreError::Full { .. } | StoreError::FileSize { .. } => Exit::NeedsUser,
             StoreError::Namespace { .. } => Exit::TryLater,
             error if error.is_transient() => Exit::TryLater,
             _ => Exit::Failed,

@@ -8,8 +8,9 @@ use rustix::io::Errno;
 
 use crate::store::StoreError;
 
-/// Less than this free on a disk is a full disk: LMDB says no more than "input or
-/// output error" about a page that did not fit.
+/// Less than this free on a disk is a full disk, and less than this below the
+/// process's file size limit is that limit: LMDB says no more than "input or output
+/// error" about a page that did not fit.
 const SPARE: u64 = 1 << 20;
 
 /// Why a transaction did not go through.
@@ -44,28 +45,40 @@ impl Failure {
 }
 
 fn io_error(dir: &Path, error: io::Error) -> StoreError {
-    sort(dir, error, || {
+    let free = || {
         let stat = rustix::fs::statvfs(dir).ok()?;
         Some(stat.f_bavail.saturating_mul(stat.f_frsize))
-    })
+    };
+    let limit = || {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current?;
+        let length = dir.join("data.mdb").metadata().ok()?.len();
+        Some((limit, length))
+    };
+    sort(dir, error, free, limit)
 }
 
-/// An I/O error, or the full disk that is behind it.
-fn sort(dir: &Path, error: io::Error, free: impl FnOnce() -> Option<u64>) -> StoreError {
-    let data = dir.join("data.mdb");
+/// An I/O error, or what is behind it: a full disk, or the process's limit.
+fn sort(
+    dir: &Path,
+    error: io::Error,
+    free: impl Fn() -> Option<u64>,
+    limit: impl Fn() -> Option<(u64, u64)>,
+) -> StoreError {
+    let path = dir.join("data.mdb");
+    let full = |available| StoreError::Full {
+        path: path.clone(),
+        available,
+    };
     match Errno::from_io_error(&error) {
-        Some(Errno::NOSPC | Errno::DQUOT) => StoreError::Full {
-            path: data,
-            available: free().unwrap_or(0),
+        Some(Errno::NOSPC | Errno::DQUOT) => full(free().unwrap_or(0)),
+        Some(errno @ (Errno::IO | Errno::FBIG)) => match (free(), limit()) {
+            (Some(available), _) if available < SPARE => full(available),
+            (_, Some((limit, length))) if errno == Errno::FBIG || limit < length + SPARE => {
+                StoreError::FileSize { path, limit }
+            }
+            _ => StoreError::io(&path, error),
         },
-        Some(Errno::IO) => match free() {
-            Some(available) if available < SPARE => StoreError::Full {
-                path: data,
-                available,
-            },
-            _ => StoreError::io(&data, error),
-        },
-        _ => StoreError::io(&data, error),
+        _ => StoreError::io(&path, error),
     }
 }
 
@@ -75,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_from_a_broken_one() {
-        let error = |errno: Errno, free| sort(Path::new("d"), errno.into(), || Some(free));
+        let error = |errno: Errno, free| sort(Path::new("d"), errno.into(), || Some(free), || None);
         let full = |error| matches!(error, StoreError::Full { .. });
         assert!(full(error(Errno::IO, 4096)));
         assert!(full(error(Errno::NOSPC, 1 << 40)));
@@ -84,5 +97,18 @@ mod tests {
         assert!(!full(error(Errno::ACCESS, 0)));
         assert!(error(Errno::IO, 0).is_transient());
         assert!(!error(Errno::IO, 1 << 40).is_transient());
+    }
+
+    #[test]
+    fn the_process_s_limit_is_told_from_a_broken_disk() {
+        let error = |errno: Errno, limit| {
+            let limit = || Some((limit, 5 << 20));
+            sort(Path::new("d"), errno.into(), || Some(1 << 40), limit)
+        };
+        let limited = |error| matches!(error, StoreError::FileSize { .. });
+        assert!(limited(error(Errno::IO, 5 << 20)));
+        assert!(limited(error(Errno::FBIG, 1 << 40)));
+        assert!(!limited(error(Errno::IO, 1 << 40)));
+        assert!(!limited(error(Errno::ACCESS, 5 << 20)));
     }
 }

@@ -83,6 +83,34 @@ fn other_process() {
             assert!(put(&store, b"after", b"1").is_err());
             say("refused");
         }
+        "limited" => {
+            crate::signal::survive_file_size_limit().unwrap();
+            let store = open(dir);
+            store.write(&mut |txn| put_rows(txn, 0..100)).unwrap();
+            let length = dir.join("data.mdb").metadata().unwrap().len();
+            let limit = |current| Rlimit {
+                current,
+                maximum: None,
+            };
+            setrlimit(Resource::Fsize, limit(Some(length))).unwrap();
+            let failed = store.write(&mut |txn| put_rows(txn, 100..3000));
+            let failed = failed.unwrap_err();
+            assert!(
+                matches!(failed, StoreError::FileSize { limit, .. } if limit == length),
+                "{failed:?}"
+            );
+            // What was there is there, and nothing of what failed.
+            let rows = |txn: &dyn ReadTxn, there: std::ops::Range<u32>, next: u32| {
+                check_rows(txn, there)?;
+                assert_eq!(txn.get(Space::Tables, &row(next).0)?, None);
+                Ok(())
+            };
+            store.read(&mut |txn| rows(txn, 0..100, 100)).unwrap();
+            setrlimit(Resource::Fsize, limit(None)).unwrap();
+            store.write(&mut |txn| put_rows(txn, 100..3000)).unwrap();
+            store.read(&mut |txn| rows(txn, 0..3000, 3000)).unwrap();
+            say("went on");
+        }
         role => panic!("{role}"),
     }
 }
@@ -328,6 +356,19 @@ fn a_map_that_cannot_grow_ends_the_use_of_the_store_and_loses_nothing() {
     let store = open(dir.path());
     assert!(get(&store, b"before").unwrap().is_some());
     assert_eq!(get(&store, b"large").unwrap(), None);
+}
+
+/// As on a full disk, which a test cannot have for itself: the write fails, nothing
+/// of it is kept, and where there is room again it goes through.
+#[test]
+fn what_finds_no_room_can_be_repeated() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut other = Other::start("limited", dir.path());
+    assert_eq!(other.hear().unwrap(), "went on");
+    other.end();
+    open(dir.path())
+        .read(&mut |txn| check_rows(txn, 0..3000))
+        .unwrap();
 }
 
 /// An instance is alive as long as its process, and no longer.
