@@ -39,12 +39,11 @@ pub(super) struct Found<'a> {
 impl Place {
     /// The stores that concern the current directory.
     pub(super) fn here(ui: &Ui) -> Result<Self, Error> {
-        let here = match Repository::discover(".") {
-            Ok(repository) => Some(Store::new(repository.get_db().clone(), None)),
-            Err(CoreError::NoRepository { .. }) => None,
+        let (here, everywhere) = match Repository::discover_db(".") {
+            Ok(db) => (db.map(|db| Store::new(db, None)), false),
+            Err(CoreError::NoRepository { .. }) => (None, true),
             Err(error) => return Err(error.into()),
         };
-        let everywhere = here.is_none();
         let from = if everywhere {
             None
         } else {

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use resume_runtime::Database;
-use resume_runtime::store::StoreError;
 
 use super::error::CoreError;
 use super::user_dir::UserDir;
@@ -29,6 +28,11 @@ impl MugDb {
     /// directory of the user's where that can't be written, or lies on a network file system.
     pub fn for_repository(common_dir: &Path) -> Result<Self, CoreError> {
         Self::for_repository_in(common_dir, &UserDir::from_env())
+    }
+
+    /// Opens that store if there is one already: who only looks makes none.
+    pub fn find_for_repository(common_dir: &Path) -> Result<Option<Self>, CoreError> {
+        Self::find_for_repository_in(common_dir, &UserDir::from_env())
     }
 
     /// Opens the store for operations that have no repository.
@@ -64,30 +68,43 @@ impl MugDb {
         common_dir: &Path,
         user: &Result<UserDir, CoreError>,
     ) -> Result<Self, CoreError> {
-        let elsewhere = user
-            .as_ref()
-            .ok()
-            .map(|user| user.path.join("repositories").join(name_for(common_dir)));
-        if let (
-            Ok(UserDir {
-                holds_all: true, ..
-            }),
-            Some(dir),
-        ) = (user, &elsewhere)
-        {
+        let elsewhere = elsewhere(common_dir, user);
+        if let Some((dir, true)) = &elsewhere {
             return Self::open(dir);
         }
         match Database::open(&common_dir.join(STORE_NAME)) {
             Ok(database) => Ok(Self { database }),
-            Err(error @ (StoreError::ReadOnly { .. } | StoreError::Network { .. })) => {
-                match elsewhere {
-                    Some(dir) => Self::open(&dir),
-                    None => Err(error.into()),
-                }
-            }
+            Err(error) if error.wants_another_place() => match elsewhere {
+                Some((dir, _)) => Self::open(&dir),
+                None => Err(error.into()),
+            },
             Err(error) => Err(error.into()),
         }
     }
+
+    fn find_for_repository_in(
+        common_dir: &Path,
+        user: &Result<UserDir, CoreError>,
+    ) -> Result<Option<Self>, CoreError> {
+        let dirs = match elsewhere(common_dir, user) {
+            Some((dir, true)) => vec![dir],
+            other => [Some(common_dir.join(STORE_NAME)), other.map(|(dir, _)| dir)]
+                .into_iter()
+                .flatten()
+                .collect(),
+        };
+        if dirs.iter().any(|dir| dir.exists()) {
+            return Self::for_repository_in(common_dir, user).map(Some);
+        }
+        Ok(None)
+    }
+}
+
+/// The directory of the user's for the store of a repository, and whether it takes all stores.
+fn elsewhere(common_dir: &Path, user: &Result<UserDir, CoreError>) -> Option<(PathBuf, bool)> {
+    let user = user.as_ref().ok()?;
+    let dir = user.path.join("repositories").join(name_for(common_dir));
+    Some((dir, user.holds_all))
 }
 
 impl From<MugDb> for Database {
@@ -128,6 +145,22 @@ mod tests {
             common.join("mug").canonicalize().unwrap()
         );
         assert!(!dir.path().join("state").exists());
+    }
+
+    #[test]
+    fn looking_for_a_store_makes_none() {
+        let dir = tempfile::tempdir().unwrap();
+        for holds_all in [false, true] {
+            let user = Ok(user(dir.path(), holds_all));
+            let common = dir.path().join(format!("common-{holds_all}"));
+            std::fs::create_dir(&common).unwrap();
+            let found = MugDb::find_for_repository_in(&common, &user).unwrap();
+            assert!(found.is_none());
+            assert!(!common.join("mug").exists() && !dir.path().join("state").exists());
+            let made = MugDb::for_repository_in(&common, &user).unwrap();
+            let found = MugDb::find_for_repository_in(&common, &user).unwrap();
+            assert_eq!(found.unwrap().dir(), made.dir());
+        }
     }
 
     #[test]

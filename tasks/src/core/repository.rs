@@ -15,21 +15,18 @@ pub struct Repository {
 impl Repository {
     /// Opens the repository that `path` is in.
     pub fn discover(path: impl AsRef<Path>) -> Result<Self, CoreError> {
-        let path = path.as_ref();
-        let (found, _) = gix::discover::upwards(path).map_err(|_| CoreError::NoRepository {
-            path: path.to_owned(),
-        })?;
-        let (git_dir, _) = found.into_repository_and_work_tree_directories();
-        Self::open(git_dir)
+        Self::open(find(path.as_ref())?)
+    }
+
+    /// The store of the repository that `path` is in, if it has one: looking makes none.
+    pub fn discover_db(path: impl AsRef<Path>) -> Result<Option<MugDb>, CoreError> {
+        let git = open(&find(path.as_ref())?)?;
+        MugDb::find_for_repository(git.to_thread_local().common_dir())
     }
 
     /// Opens the repository at `path`: a working tree's root or a Git directory.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CoreError> {
-        let path = path.as_ref();
-        let git = gix::ThreadSafeRepository::open(path).map_err(|error| CoreError::Repository {
-            path: path.to_owned(),
-            reason: reasons(&error),
-        })?;
+        let git = open(path.as_ref())?;
         let common_dir = git.to_thread_local().common_dir().to_owned();
         Ok(Self {
             git,
@@ -61,6 +58,21 @@ impl Repository {
     pub fn work_dir(&self) -> Option<&Path> {
         self.git.work_dir()
     }
+}
+
+/// The Git directory of the repository that `path` is in.
+fn find(path: &Path) -> Result<PathBuf, CoreError> {
+    let (found, _) = gix::discover::upwards(path).map_err(|_| CoreError::NoRepository {
+        path: path.to_owned(),
+    })?;
+    Ok(found.into_repository_and_work_tree_directories().0)
+}
+
+fn open(path: &Path) -> Result<gix::ThreadSafeRepository, CoreError> {
+    gix::ThreadSafeRepository::open(path).map_err(|error| CoreError::Repository {
+        path: path.to_owned(),
+        reason: reasons(&error),
+    })
 }
 
 /// An error with all that it came from.
