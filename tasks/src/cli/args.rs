@@ -7,12 +7,14 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::completions::CompletionsArgs;
 use super::exit;
+use super::man::ManArgs;
 use super::pack::PackArgs;
 use super::resume::ResumeArgs;
+use super::version;
 
 /// Git's long operations, paused, killed and resumed without loss.
 #[derive(Debug, Parser)]
-#[command(name = "mug", version, max_term_width = 100)]
+#[command(name = "mug", version = version::VERSION, max_term_width = 100)]
 #[command(after_help = "`mug help <command>` says more; `mug --help` lists the exit codes.")]
 #[command(after_long_help = exit::table())]
 pub(crate) struct Args {
@@ -78,6 +80,8 @@ pub(super) enum Command {
     Resume(ResumeArgs),
     /// Write a completion script for a shell
     Completions(CompletionsArgs),
+    /// Write the manual pages into a directory
+    Man(ManArgs),
 }
 
 impl Args {

@@ -3,7 +3,8 @@
 //! - [`args`]: what can be typed; [`exit`]: what comes back; [`error`]: what is
 //!   said when it does not work;
 //! - [`mod@run`]: from arguments to a command;
-//! - [`pack`], [`resume`], [`completions`]: the commands;
+//! - [`pack`], [`resume`], [`completions`], [`man`]: the commands; [`version`]: which
+//!   build this is;
 //! - [`drive`]: an operation under bars and signals; [`again`]: the command that
 //!   continues it; [`place`]: where operations are looked for.
 
@@ -13,12 +14,14 @@ mod completions;
 mod drive;
 mod error;
 mod exit;
+mod man;
 mod origin;
 mod pack;
 mod place;
 mod resume;
 mod run;
 mod ui;
+mod version;
 
 pub(crate) use args::Args;
 pub(crate) use exit::exit_code;

@@ -4,7 +4,7 @@ use super::args::{Args, Command};
 use super::error::Error;
 use super::origin::Origin;
 use super::ui::Ui;
-use super::{completions, pack, resume};
+use super::{completions, man, pack, resume};
 
 /// Runs what the arguments ask for.
 pub(crate) fn run(args: Args, origin: &Origin, ui: &Ui) -> Result<(), Error> {
@@ -17,5 +17,6 @@ pub(crate) fn run(args: Args, origin: &Origin, ui: &Ui) -> Result<(), Error> {
         Command::Pack(args) => pack::run(args, origin, ui),
         Command::Resume(args) => resume::run(args, origin, ui),
         Command::Completions(args) => completions::run(&args, ui),
+        Command::Man(args) => man::run(&args, ui),
     }
 }
