@@ -116,6 +116,14 @@ impl Scratch {
         Running::start(self.mug_command(dir, args), &self.join("tmp"))
     }
 
+    /// Starts `mug` in `dir`, behind all others that want the processor: so that a
+    /// test that waits for something sees it in time, on a busy machine, too.
+    pub fn spawn_behind<S: AsRef<OsStr>>(&self, dir: impl AsRef<Path>, args: &[S]) -> Running {
+        let mut command = self.command("nice", dir);
+        command.args(["-n", "19"]).arg(binary()).args(args);
+        Running::start(command, &self.join("tmp"))
+    }
+
     /// Runs git in `dir` and gives its stdout without the last line feed.
     ///
     /// # Panics

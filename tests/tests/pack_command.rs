@@ -4,15 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use end_to_end::{Output, Running, Scratch, Shape, Signal, wait_until};
+use end_to_end::{Large, Output, Running, Scratch, Shape, Signal, wait_until};
 use serde_json::Value;
 
-/// Large enough that a signal sent at the start comes long before the end.
-const LARGE: Shape = Shape {
-    commits: 300,
-    files: 60,
-    lines: 400,
-    seed: 7,
+/// Large enough that what is caught at the start is caught long before the end.
+const LARGE: Large = Large {
+    files: 100,
+    commits: 400,
 };
 
 /// Every file of a directory, by its path in it.
@@ -34,10 +32,28 @@ fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-fn started(running: &Running) {
+/// Starts `mug`, and stops it where it is once it has said `told`.
+fn caught(scratch: &Scratch, dir: &str, args: &[&str], told: &str) -> Running {
+    let running = scratch.spawn_behind(dir, args);
     wait_until("the operation has started", || {
-        running.stderr().contains("this is op-")
+        running.stderr().contains(told) || running.stdout().contains(told) || !running.is_running()
     });
+    assert!(
+        running.stop(),
+        "over before it was caught: {}",
+        running.stderr()
+    );
+    running
+}
+
+/// What is said once an operation is on record.
+const STARTED: &str = "this is op-";
+
+/// Lets a process that was caught go on, with these signals to answer.
+fn release(running: &Running, signals: &[Signal]) {
+    for signal in signals.iter().chain(&[Signal::CONT]) {
+        running.signal(*signal);
+    }
 }
 
 /// The line that a paused command says it is continued with.
@@ -88,7 +104,7 @@ fn a_pack_is_made_and_restored() {
 #[test]
 fn a_signal_pauses_and_the_printed_command_continues() {
     let scratch = Scratch::new();
-    scratch.repository("r with space", true, LARGE);
+    LARGE.make(&scratch, "r with space");
     scratch
         .mug("r with space", &["pack", "create", "../undisturbed"])
         .ok();
@@ -100,9 +116,8 @@ fn a_signal_pauses_and_the_printed_command_continues() {
         let out = format!("../out {number}");
         // From elsewhere, so that the command has to name the place.
         let args = ["-C", "r with space", "pack", "create", &out];
-        let running = scratch.spawn(".", &args);
-        started(&running);
-        running.signal(signal);
+        let running = caught(&scratch, ".", &args, STARTED);
+        release(&running, &[signal]);
         let output = running.wait().exits(130);
         assert!(output.stderr.contains("saving"), "{output}");
         assert!(output.stderr.contains("is paused"), "{output}");
@@ -122,10 +137,13 @@ fn a_signal_pauses_and_the_printed_command_continues() {
 #[test]
 fn a_second_ctrl_c_loses_nothing() {
     let scratch = Scratch::new();
-    scratch.repository("r.git", true, LARGE);
-    let running = scratch.spawn("r.git", &["pack", "create", "../out"]);
-    started(&running);
-    running.signal(Signal::INT);
+    LARGE.make(&scratch, "r.git");
+    let running = caught(&scratch, "r.git", &["pack", "create", "../out"], STARTED);
+    // Two that wait together are one.
+    release(&running, &[Signal::INT]);
+    wait_until("it was heard", || {
+        running.stderr().contains("saving") || !running.is_running()
+    });
     running.signal(Signal::INT);
     running.wait().exits(130);
     let op = list(&scratch, "r.git")[0].clone();
@@ -141,9 +159,8 @@ fn a_second_ctrl_c_loses_nothing() {
 #[test]
 fn another_process_pauses_it() {
     let scratch = Scratch::new();
-    scratch.repository("r.git", true, LARGE);
-    let running = scratch.spawn("r.git", &["pack", "create", "../out"]);
-    started(&running);
+    LARGE.make(&scratch, "r.git");
+    let running = caught(&scratch, "r.git", &["pack", "create", "../out"], STARTED);
     let op = list(&scratch, "r.git")[0].clone();
     assert_eq!(op["status"], "running");
     let id = op["id"].as_str().expect("an id");
@@ -153,6 +170,7 @@ fn another_process_pauses_it() {
     let owner = format!("driven by process {}", running.pid());
     assert!(output.stderr.contains(&owner), "{output}");
     scratch.mug("r.git", &["resume", "delete", id]).exits(5);
+    release(&running, &[]);
     let output = scratch.mug("r.git", &["resume", "pause", id]).ok();
     assert!(output.stderr.contains("is paused"), "{output}");
     // It has paused by now, so the next one gets it at once.
@@ -173,20 +191,18 @@ fn another_process_pauses_it() {
 #[test]
 fn a_restore_is_paused_and_continued() {
     let scratch = Scratch::new();
-    let source = scratch.repository("r.git", true, LARGE);
+    let source = LARGE.make(&scratch, "r.git");
     scratch.mug("r.git", &["pack", "create", "../out"]).ok();
-    let running = scratch.spawn(".", &["pack", "restore", "out", "new.git", "--bare"]);
-    started(&running);
-    running.signal(Signal::INT);
+    let restore = ["pack", "restore", "out", "new.git", "--bare"];
+    let running = caught(&scratch, ".", &restore, STARTED);
+    release(&running, &[Signal::INT]);
     let output = running.wait().exits(130);
     // It is seen from here, although its repository does not exist yet.
     let op = list(&scratch, ".")[0].clone();
     assert_eq!(op["kind"], "pack-restore");
     assert_eq!(op["status"], "paused");
     // The same again is not begun beside it.
-    let again = scratch
-        .mug(".", &["pack", "restore", "out", "new.git", "--bare"])
-        .exits(1);
+    let again = scratch.mug(".", &restore).exits(1);
     assert!(
         again
             .stderr
@@ -206,10 +222,12 @@ fn a_restore_is_paused_and_continued() {
 #[test]
 fn what_contradicts_the_operation_is_refused() {
     let scratch = Scratch::new();
-    scratch.repository("r.git", true, LARGE);
-    let running = scratch.spawn("r.git", &["pack", "create", "../out", "main", "light"]);
-    started(&running);
-    running.signal(Signal::INT);
+    LARGE.make(&scratch, "r.git");
+    scratch.git("r.git", &["branch", "light", "main"]);
+    scratch.git("r.git", &["branch", "topic", "main"]);
+    let args = ["pack", "create", "../out", "main", "light"];
+    let running = caught(&scratch, "r.git", &args, STARTED);
+    release(&running, &[Signal::INT]);
     running.wait().exits(130);
     let op = list(&scratch, "r.git")[0].clone();
     let id = op["id"].as_str().expect("an id");
@@ -235,11 +253,10 @@ fn what_contradicts_the_operation_is_refused() {
 #[test]
 fn json_is_one_message_a_line() {
     let scratch = Scratch::new();
-    scratch.repository("r.git", true, LARGE);
+    LARGE.make(&scratch, "r.git");
     let create = |out: &'static str| ["--json", "pack", "create", out];
-    let running = scratch.spawn("r.git", &create("../out"));
-    wait_until("it says something", || running.stdout().contains('\n'));
-    running.signal(Signal::INT);
+    let running = caught(&scratch, "r.git", &create("../out"), "\n");
+    release(&running, &[Signal::INT]);
     let output = running.wait().exits(130);
     let messages = output.json_lines();
     assert_eq!(messages[0]["message_type"], "started");
@@ -260,7 +277,7 @@ fn json_is_one_message_a_line() {
     assert!(progress.iter().all(|message| message["step"].is_string()));
     let last = messages.last().expect("a last one");
     assert_eq!(last["message_type"], "summary");
-    assert!(last["output"]["objects"].as_u64().expect("a number") > 1_000);
+    assert!(last["output"]["objects"].as_u64().expect("a number") > 400);
     // An error before anything starts.
     let messages = scratch
         .mug("r.git", &create("../out"))
@@ -302,7 +319,7 @@ fn quiet_is_quiet() {
 #[test]
 fn lines_are_few_and_plain() {
     let scratch = Scratch::new();
-    scratch.repository("r.git", true, LARGE);
+    LARGE.make(&scratch, "r.git");
     let output = scratch.mug("r.git", &["pack", "create", "../out"]).ok();
     assert!(!output.stderr.contains(['\u{1b}', '\r']), "{output}");
     // What is said at first, and at most a line for each of the six steps unless
@@ -340,12 +357,11 @@ fn what_cannot_be_done_is_said_before_it_is_begun() {
 #[test]
 fn usr1_is_answered_whatever_the_options() {
     let scratch = Scratch::new();
-    scratch.repository("r.git", true, LARGE);
+    LARGE.make(&scratch, "r.git");
     let args = ["--progress", "never", "pack", "create", "../out"];
-    let running = scratch.spawn("r.git", &args);
-    started(&running);
+    let running = caught(&scratch, "r.git", &args, STARTED);
     assert_eq!(running.stderr().lines().count(), 2);
-    running.signal(Signal::USR1);
+    release(&running, &[Signal::USR1]);
     let output = running.wait().ok();
     assert_eq!(output.stderr.lines().count(), 3, "{output}");
 }

@@ -45,6 +45,17 @@ fn an_empty_list_says_what_to_do() {
 }
 
 #[test]
+fn looking_leaves_nothing_behind() {
+    let scratch = Scratch::new();
+    scratch.repository("r", false, end_to_end::Shape::SMALL);
+    scratch.mug("r", &["resume"]).ok();
+    scratch.mug("r", &["resume", "cleanup", "--all"]).ok();
+    scratch.mug("r", &["resume", "show", "op-1"]).exits(1);
+    assert!(!scratch.join("r/.git/mug").exists());
+    assert!(!scratch.join("state/mug").exists());
+}
+
+#[test]
 fn the_list_has_a_line_for_each_operation() {
     let (scratch, records) = setup();
     let first = records.create(OperationType::Pack, Paused);
@@ -462,6 +473,47 @@ fn completions_know_every_command() {
         }
     }
     scratch.mug(".", &["completions", "cmd"]).exits(2);
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let scratch = Scratch::new();
+    scratch.mug(".", &["man", "man/man1"]).ok();
+    let page = |name: &str| std::fs::read_to_string(scratch.join(name));
+    for (name, text) in [
+        ("mug.1", "Exit codes"),
+        ("mug-pack-create.1", "threads"),
+        ("mug-pack-restore.1", "bare"),
+        ("mug-resume-cleanup.1", "days"),
+        ("mug-man.1", "manual pages"),
+    ] {
+        let page = page(&format!("man/man1/{name}")).expect("a page");
+        assert!(page.contains(".TH"), "{name}: {page}");
+        assert!(page.contains(text), "{name}: {page}");
+    }
+    // A file is in the way.
+    let output = scratch.mug(".", &["man", "man/man1/mug.1/x"]).exits(1);
+    assert!(output.stderr.contains("manual pages"), "{output}");
+}
+
+#[test]
+fn the_version_names_the_commit() {
+    let scratch = Scratch::new();
+    let output = scratch.mug(".", &["--version"]).ok();
+    let version = output.stdout.trim_end();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut git = std::process::Command::new("git");
+    let git = git.args(["log", "-1", "--abbrev=10", "--format=%h %cs"]);
+    let known = git.current_dir(root).output().expect("git runs");
+    let package = env!("CARGO_PKG_VERSION");
+    // Sources without their history do not know it. A binary that was handed in may
+    // be of another commit.
+    if known.status.success() && std::env::var_os("MUG_BINARY").is_none() {
+        let commit = String::from_utf8(known.stdout).expect("text");
+        assert_eq!(version, format!("mug {package} ({})", commit.trim_end()));
+    } else {
+        assert!(version.starts_with(&format!("mug {package}")), "{output}");
+    }
 }
 
 #[test]
