@@ -8,6 +8,7 @@
 //! - [`Records`]: operations of any status, kept by the test itself;
 //! - [`Shown`]: an operation as `mug resume` shows it;
 //! - [`Shape`] and [`Large`]: repositories with as much history as a test needs;
+//! - [`round_trip`]: into a pack, out of it, and equal;
 //! - [`Trial`]: a pack that is made by many processes, each stopped before it is
 //!   done; [`Ledger`] and [`Bound`]: what they wrote, and what they may;
 //! - [`binary`]: the `mug` that is under test.
@@ -21,6 +22,7 @@ mod ledger;
 mod output;
 mod records;
 mod repository;
+mod round_trip;
 mod running;
 mod said;
 mod scratch;
@@ -39,6 +41,7 @@ pub use ledger::{Ledger, Look};
 pub use output::Output;
 pub use records::Records;
 pub use repository::Shape;
+pub use round_trip::{head, restored, round_trip};
 pub use running::{Running, wait_until};
 pub use rustix::process::Signal;
 pub use said::{id_told, printed};

@@ -38,6 +38,18 @@ impl Running {
             .expect("the kernel counts writes")
     }
 
+    /// The memory that is its own, in bytes: what is resident and backed by no
+    /// file; 0 when it has ended.
+    pub fn anonymous(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.unwrap_or_default();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kib.unwrap_or(0) << 10
+    }
+
     /// Waits for its end; gives what it has written, too.
     ///
     /// # Panics

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use end_to_end::{Scratch, Shape, assert_same, memory, same_device};
+use end_to_end::{Scratch, Shape, assert_same, head, memory, restored, round_trip, same_device};
 
 const SHAPE: Shape = Shape {
     commits: 12,
@@ -11,50 +11,6 @@ const SHAPE: Shape = Shape {
     lines: 30,
     seed: 4,
 };
-
-/// Packs what `from` is in, restores it twice, and holds it against the repository
-/// at `git_dir`.
-fn round_trip(scratch: &Scratch, from: &Path, git_dir: &Path) {
-    scratch
-        .mug(from, &["pack", "create", at(&scratch.join("out"))])
-        .ok();
-    restored(scratch, git_dir);
-}
-
-fn restored(scratch: &Scratch, git_dir: &Path) {
-    let refs = |dir: &Path| {
-        let format = "--format=%(refname) %(objectname) %(objecttype) %(symref)";
-        scratch.git(dir, &["for-each-ref", format])
-    };
-    let objects = |dir: &Path| {
-        let all = ["rev-list", "--objects", "--all", "--no-object-names"];
-        let mut objects: Vec<String> = scratch.git(dir, &all).lines().map(str::to_owned).collect();
-        objects.sort();
-        objects
-    };
-    for (name, option) in [("new", None), ("new.git", Some("--bare"))] {
-        let mut args = vec!["pack", "restore", "out", name];
-        args.extend(option);
-        scratch.mug(".", &args).ok();
-        let new = scratch.join(name);
-        scratch.git(&new, &["fsck", "--full", "--strict"]);
-        assert_eq!(refs(&new), refs(git_dir), "{name}");
-        assert_eq!(head(scratch, &new), head(scratch, git_dir), "{name}");
-        assert_eq!(objects(&new), objects(git_dir), "{name}");
-        if option.is_none() && !refs(&new).is_empty() {
-            assert_eq!(scratch.git(&new, &["status", "--porcelain"]), "");
-        }
-    }
-}
-
-/// What HEAD says: a branch, or an object.
-fn head(scratch: &Scratch, dir: &Path) -> String {
-    let path = scratch.git(dir, &["rev-parse", "--git-path", "HEAD"]);
-    std::fs::read_to_string(dir.join(path))
-        .expect("a HEAD")
-        .trim_end()
-        .to_owned()
-}
 
 fn at(path: &Path) -> &str {
     path.to_str().expect("a scratch path is text")

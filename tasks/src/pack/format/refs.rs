@@ -152,11 +152,8 @@ impl Refs {
 
     fn check(&self) -> Result<(), String> {
         for (what, ids) in [("shallow", &self.shallow), ("missing", &self.missing)] {
-            if let Some(pair) = ids.windows(2).find(|pair| pair[0] >= pair[1]) {
-                return Err(format!(
-                    "{what} {} is out of order or listed twice",
-                    pair[1]
-                ));
+            if let Some([_, second]) = ids.windows(2).find(|pair| pair[0] >= pair[1]) {
+                return Err(format!("{what} {second} is out of order or listed twice"));
             }
         }
         if let Some(RefTarget::Symbolic(to)) = &self.head {
