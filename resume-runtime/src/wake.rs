@@ -3,7 +3,8 @@
 //!
 //! The request itself is in the store. Its author then touches the store's
 //! `wake` file, which one thread of every process with the store open watches:
-//! through inotify where that exists, by looking four times a second otherwise.
+//! through inotify where that can be had, by looking four times a second otherwise
+//! (other systems; a user whose inotify instances are used up).
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -15,17 +16,28 @@ use tokio::sync::watch;
 
 use crate::store::StoreError;
 
-#[cfg_attr(
-    not(any(target_os = "linux", target_os = "android")),
-    path = "wake/poll.rs"
-)]
-#[cfg_attr(
-    any(target_os = "linux", target_os = "android"),
-    path = "wake/inotify.rs"
-)]
-mod wait;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod inotify;
+mod poll;
 
-use wait::{Stop, Wait};
+/// Waits for touches of one file.
+trait Wait: Send {
+    /// Waits for the next touch; `false` when it was stopped.
+    fn next(&mut self) -> bool;
+}
+
+/// Ends a [`Wait`].
+type Stop = Box<dyn Fn() + Send + Sync>;
+
+/// The best way there is here to wait for touches of `path`.
+fn wait(path: &Path) -> (Box<dyn Wait>, Stop) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Ok((wait, stop)) = inotify::wait(path) {
+        return (Box::new(wait), stop);
+    }
+    let (wait, stop) = poll::wait(path);
+    (Box::new(wait), stop)
+}
 
 /// A counter that moves when somebody asks for a pause.
 pub(crate) struct Wake {
@@ -48,7 +60,7 @@ impl Wake {
     pub(crate) fn watch(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join("wake");
         open(&path).map_err(|e| StoreError::io(&path, e))?;
-        let (mut wait, stop) = Wait::new(&path).map_err(|e| StoreError::io(&path, e))?;
+        let (mut wait, stop) = wait(&path);
         let counter = Arc::new(watch::Sender::new(0));
         let moved = Arc::clone(&counter);
         let thread = std::thread::Builder::new()
@@ -86,7 +98,7 @@ impl Wake {
 impl Drop for Wake {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.watcher.take() {
-            stop.stop();
+            stop();
             // It does nothing that can panic.
             let _ = thread.join();
         }
@@ -100,4 +112,41 @@ fn open(path: &Path) -> std::io::Result<File> {
         .truncate(false)
         .mode(0o600)
         .open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each way to wait hears a touch, and is stopped.
+    fn hears(wait: impl FnOnce(&Path) -> (Box<dyn Wait>, Stop)) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("wake");
+        open(&path).unwrap();
+        let (mut wait, stop) = wait(&path);
+        for _ in 0..3 {
+            open(&path).unwrap().write_all_at(b"1", 0).unwrap();
+            assert!(wait.next());
+        }
+        // The file goes away, and comes back.
+        std::fs::remove_file(&path).unwrap();
+        open(&path).unwrap().write_all_at(b"1", 0).unwrap();
+        assert!(wait.next());
+        let waiting = std::thread::spawn(move || while wait.next() {});
+        stop();
+        waiting.join().unwrap();
+    }
+
+    #[test]
+    fn what_is_watched_here() {
+        hears(super::wait);
+    }
+
+    #[test]
+    fn what_is_looked_at() {
+        hears(|path| {
+            let (wait, stop) = poll::wait(path);
+            (Box::new(wait), stop)
+        });
+    }
 }

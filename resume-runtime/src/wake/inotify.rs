@@ -10,21 +10,13 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 
+use super::Stop;
+
 /// How soon a watch that was lost with its file is set up again.
 const AGAIN: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 250_000_000,
 };
-
-/// Ends a [`Wait`].
-pub(super) struct Stop(Arc<OwnedFd>);
-
-impl Stop {
-    pub(super) fn stop(&self) {
-        // An eventfd takes eight bytes at once; its counter cannot be full.
-        let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
-    }
-}
 
 /// The watch on one file.
 pub(super) struct Wait {
@@ -34,22 +26,25 @@ pub(super) struct Wait {
     watching: bool,
 }
 
-impl Wait {
-    pub(super) fn new(path: &Path) -> io::Result<(Self, Stop)> {
-        let events = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
-        let mut wait = Self {
-            path: path.to_owned(),
-            events,
-            stop: Arc::clone(&stop),
-            watching: false,
-        };
-        wait.add()?;
-        Ok((wait, Stop(stop)))
-    }
+pub(super) fn wait(path: &Path) -> io::Result<(Wait, Stop)> {
+    let events = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+    let stopped = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
+    let mut wait = Wait {
+        path: path.to_owned(),
+        events,
+        stop: Arc::clone(&stopped),
+        watching: false,
+    };
+    wait.add()?;
+    let stop = move || {
+        // An eventfd takes eight bytes at once; its counter cannot be full.
+        let _ = rustix::io::write(&*stopped, &1_u64.to_ne_bytes());
+    };
+    Ok((wait, Box::new(stop)))
+}
 
-    /// Waits for the next touch; `false` when it was stopped.
-    pub(super) fn next(&mut self) -> bool {
+impl super::Wait for Wait {
+    fn next(&mut self) -> bool {
         loop {
             let mut ready = [
                 PollFd::new(&*self.stop, PollFlags::IN),
@@ -75,7 +70,9 @@ impl Wait {
             }
         }
     }
+}
 
+impl Wait {
     fn add(&mut self) -> io::Result<()> {
         super::open(&self.path)?;
         let flags = WatchFlags::MODIFY | WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;

@@ -1,46 +1,48 @@
 //! Waiting for a touch by looking at the file's time.
 
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, SystemTime};
 
+use super::Stop;
+
 const INTERVAL: Duration = Duration::from_millis(250);
+/// File systems keep times no finer than this, or than FAT's two seconds, which are
+/// not worth more looks: a touch just after a look may leave the time as it was.
+const COARSE: Duration = Duration::from_secs(1);
 
-/// Ends a [`Wait`].
-pub(super) struct Stop(Sender<()>);
-
-impl Stop {
-    pub(super) fn stop(&self) {
-        // A thread that is gone needs no stop.
-        let _ = self.0.send(());
-    }
-}
-
-/// The watch on one file.
+/// Looks at one file now and then.
 pub(super) struct Wait {
     path: PathBuf,
     seen: Option<SystemTime>,
     stop: Receiver<()>,
 }
 
-impl Wait {
-    #[expect(clippy::unnecessary_wraps, reason = "the other ways to wait can fail")]
-    pub(super) fn new(path: &Path) -> io::Result<(Self, Stop)> {
-        let (stop, stopped) = channel();
-        let wait = Self {
-            path: path.to_owned(),
-            seen: modified(path),
-            stop: stopped,
-        };
-        Ok((wait, Stop(stop)))
-    }
+pub(super) fn wait(path: &Path) -> (Wait, Stop) {
+    let (stop, stopped) = channel();
+    let wait = Wait {
+        path: path.to_owned(),
+        seen: modified(path),
+        stop: stopped,
+    };
+    let stop = Mutex::new(stop);
+    let stop = move || {
+        if let Ok(stop) = stop.lock() {
+            // A thread that is gone needs no stop.
+            let _ = stop.send(());
+        }
+    };
+    (wait, Box::new(stop))
+}
 
-    /// Waits for the next touch; `false` when it was stopped.
-    pub(super) fn next(&mut self) -> bool {
+impl super::Wait for Wait {
+    fn next(&mut self) -> bool {
         while let Err(RecvTimeoutError::Timeout) = self.stop.recv_timeout(INTERVAL) {
             let now = modified(&self.path);
-            if now != self.seen {
+            let fresh = now.and_then(|at| at.elapsed().ok());
+            // Who is told without need only looks once more.
+            if now != self.seen || fresh.is_some_and(|age| age < COARSE) {
                 self.seen = now;
                 return true;
             }
