@@ -147,7 +147,8 @@ fn what_does_not_fit_the_operation() {
     assert!(unknown.stderr.contains("`mug resume` lists"), "{unknown}");
 
     let kind = ["pack", "restore", out, "new", "--resume", &id];
-    assert_ne!(scratch.mug(&repository, &kind).code(), Some(0));
+    let kind = scratch.mug(&repository, &kind).exits(1);
+    assert!(kind.stderr.contains("no restore to"), "{kind}");
     assert!(!scratch.join("new").exists());
 }
 
