@@ -10,6 +10,7 @@ pub mod restore;
 pub mod scan;
 pub mod select;
 pub mod source;
+pub mod verify;
 
 mod ordered;
 

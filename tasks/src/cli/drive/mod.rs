@@ -13,4 +13,4 @@ mod told;
 
 pub(super) use job::{Done, Job};
 pub(super) use run::run;
-pub(super) use told::begin;
+pub(super) use told::{begin, begin_at};

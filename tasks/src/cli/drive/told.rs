@@ -20,6 +20,12 @@ pub(in crate::cli) fn begin(ui: &Ui, what: &str, from: &str, to: &str) {
     ));
 }
 
+/// The same for what concerns one place alone.
+pub(in crate::cli) fn begin_at(ui: &Ui, what: &str, place: &str) {
+    let what = Ui::styled(Style::new().bold(), what);
+    ui.note(&format!("{what} {}", text::plain(place)));
+}
+
 /// How far a record is, for a sentence.
 pub(super) fn at(op: &Operation) -> String {
     let percentage = op.progress.percentage();

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{create, restore};
+use super::{create, restore, verify};
 use crate::cli::error::Error;
 use crate::cli::origin::Origin;
 use crate::cli::ui::Ui;
@@ -20,11 +20,14 @@ enum PackCommand {
     Create(create::CreateArgs),
     /// Make a repository from a pack directory
     Restore(restore::RestoreArgs),
+    /// Look whether a pack directory is what was written, and complete
+    Verify(verify::VerifyArgs),
 }
 
 pub(in crate::cli) fn run(args: PackArgs, origin: &Origin, ui: &Ui) -> Result<(), Error> {
     match args.command {
         PackCommand::Create(args) => create::run(args, origin, ui),
         PackCommand::Restore(args) => restore::run(args, origin, ui),
+        PackCommand::Verify(args) => verify::run(args, origin, ui),
     }
 }

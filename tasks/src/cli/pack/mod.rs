@@ -1,8 +1,9 @@
-//! `mug pack`: packs made and restored.
+//! `mug pack`: packs made, verified and restored.
 
 mod command;
 mod create;
 mod path;
 mod restore;
+mod verify;
 
 pub(super) use command::{PackArgs, run};

@@ -66,10 +66,24 @@ impl FormatError {
     }
 
     /// The file at `path` is damaged in the way that `reason` tells.
+    ///
+    /// The reason may quote what the file holds: control characters are made visible.
     pub(crate) fn damaged(path: impl AsRef<Path>, reason: impl Into<String>) -> Self {
+        let mut reason = reason.into();
+        if !reason.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            let visible = reason.chars().flat_map(|c| {
+                let plain = c.is_ascii_graphic() || c == ' ' || c.is_alphanumeric();
+                let escaped = (!plain).then(|| c.escape_default());
+                plain
+                    .then_some(c)
+                    .into_iter()
+                    .chain(escaped.into_iter().flatten())
+            });
+            reason = visible.collect();
+        }
         Self::Damaged {
             path: path.as_ref().to_owned(),
-            reason: reason.into(),
+            reason,
         }
     }
 

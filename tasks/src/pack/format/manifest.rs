@@ -1,10 +1,14 @@
 //! The manifest: which layers make up the pack, and what their files must be.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, FileDigest, FormatError, MAX_FRAME_FILE, VERSION, frame_file_name, layer_id};
+use super::{
+    Digest, FileDigest, FormatError, MAX_FRAME_FILE, MAX_LAYERS, VERSION, frame_file_name,
+    layer_id, open,
+};
 
 const FORMAT: &str = "mug-pack";
 const OBJECT_HASH: &str = "sha1";
@@ -95,16 +99,12 @@ impl Manifest {
 
     /// Reads the manifest at `path`.
     pub fn read(path: &Path) -> Result<Self, FormatError> {
-        let length = std::fs::metadata(path)
-            .map_err(FormatError::io(path))?
-            .len();
-        if length > MAX_BYTES {
-            return Err(FormatError::damaged(
-                path,
-                format!("{length} bytes are too many for a manifest"),
-            ));
-        }
-        Self::parse(&std::fs::read(path).map_err(FormatError::io(path))?, path)
+        Self::parse(&Self::bytes_of(path)?, path)
+    }
+
+    /// The bytes of the manifest at `path`, unless they are too many.
+    pub(in crate::pack) fn bytes_of(path: &Path) -> Result<Vec<u8>, FormatError> {
+        open::read_file(path, MAX_BYTES, "a manifest")
     }
 
     /// Parses and checks a manifest; `path` is only named in errors.
@@ -154,13 +154,20 @@ impl Manifest {
     }
 
     fn check(&self) -> Result<(), String> {
+        if self.layers.len() > MAX_LAYERS {
+            return Err(format!(
+                "{} layers are too many (at most {MAX_LAYERS})",
+                self.layers.len()
+            ));
+        }
+        let mut ids = HashSet::with_capacity(self.layers.len());
         for (at, layer) in self.layers.iter().enumerate() {
             if layer.id != layer_id(&layer.index.blake3, &layer.refs.blake3) {
                 return Err(format!(
                     "the id of layer {at} does not follow from its files"
                 ));
             }
-            if self.layers[..at].iter().any(|other| other.id == layer.id) {
+            if !ids.insert(layer.id) {
                 return Err(format!("layer {} is listed twice", layer.id));
             }
             for (number, file) in (0..).zip(&layer.files) {
@@ -300,6 +307,42 @@ mod tests {
                     assert_ne!(read, sample(), "the flip at {at} went unnoticed");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_million_layers_are_refused_at_once() {
+        let layer = |seed: u32| {
+            let seed = FileDigest::of(&seed.to_le_bytes());
+            LayerManifest::new(1, 1, [1], seed, seed)
+        };
+        let many = |n: usize| Manifest::new((0..u32::try_from(n).unwrap()).map(layer).collect());
+        let compact = |n: usize| serde_json::to_string(&many(n)).unwrap();
+        let error = parse(&compact(MAX_LAYERS + 1)).unwrap_err().to_string();
+        assert!(error.contains("65537 layers are too many"), "{error}");
+        assert_eq!(parse(&compact(5_000)).unwrap().layers.len(), 5_000);
+        // A real million would be over a bound that is looked at before anything is read.
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("manifest.json");
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_len(compact(1).len() as u64 * 1_000_000).unwrap();
+        let error = Manifest::read(&path).unwrap_err().to_string();
+        assert!(error.contains("too many for a manifest"), "{error}");
+    }
+
+    #[test]
+    fn control_characters_reach_no_message() {
+        let name = "frames-0001";
+        for evil in ["\\u001b[2J", "\\u202e", "../../x"] {
+            let error = parse(&text().replacen(name, evil, 1)).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains("a name of its own"), "{error}");
+            assert!(!error.contains(['\u{1b}', '\u{202e}']), "{error:?}");
+        }
+        for (from, to) in [("mug-pack", "\\u001b[2J"), ("objects", "\\u001b[2J\\u202e")] {
+            let error = parse(&text().replacen(from, to, 1)).unwrap_err();
+            let error = error.to_string();
+            assert!(!error.contains(['\u{1b}', '\u{202e}']), "{error:?}");
         }
     }
 

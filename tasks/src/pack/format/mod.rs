@@ -33,10 +33,11 @@ pub mod frame;
 pub mod index;
 mod leb128;
 pub mod manifest;
+pub(in crate::pack) mod open;
 pub mod refs;
 
 pub use digest::{Digest, FileDigest, HashingWriter, layer_id};
-pub use dir::{Layer, PackDir};
+pub use dir::{Examined, Layer, PackDir};
 pub use error::FormatError;
 pub use frame::FrameReader;
 pub use index::{
@@ -53,6 +54,8 @@ pub const DEFAULT_FRAME_SIZE: u32 = 4 << 20;
 pub const MAX_FRAME_SIZE: u32 = 64 << 20;
 /// The largest frame file, in bytes.
 pub const MAX_FRAME_FILE: u64 = 1 << 30;
+/// The most layers that a pack can have.
+pub const MAX_LAYERS: usize = 1 << 16;
 /// The name of the manifest within a pack directory.
 pub const MANIFEST_NAME: &str = "manifest.json";
 /// The name of the directory of layers within a pack directory.

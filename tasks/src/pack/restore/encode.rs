@@ -113,14 +113,16 @@ impl Encoder {
             check_object(entry.kind, payload, expected)?;
             if source.is_base(entry.rank) {
                 let copy = self.bases.copy(payload);
-                self.bases.keep(entry, copy);
+                self.bases.keep(entry, copy, None);
             }
             return Ok(());
         };
-        let object = self.bases.rebuild(source, entry, base, payload)?;
+        let object = self
+            .bases
+            .rebuild(source, entry, base, payload, |_, _, _| {})?;
         check_object(entry.kind, &object, expected)?;
         if source.is_base(entry.rank) {
-            self.bases.keep(entry, object);
+            self.bases.keep(entry, object, None);
         } else {
             self.bases.recycle(object);
         }
@@ -151,20 +153,28 @@ impl std::fmt::Debug for Encoder {
     }
 }
 
-fn check_object(kind: Kind, bytes: &[u8], expected: ObjectId) -> Result<(), RestoreError> {
+/// Compares an object with its name.
+pub(in crate::pack) fn check_object(
+    kind: Kind,
+    bytes: &[u8],
+    expected: ObjectId,
+) -> Result<(), RestoreError> {
     let mut hasher = object_hasher(kind, bytes.len() as u64);
     hasher.update(bytes);
     check_hash(hasher, expected)
 }
 
 /// A hasher that has seen the header of an object.
-pub(super) fn object_hasher(kind: Kind, size: u64) -> gix_hash::Hasher {
+pub(in crate::pack) fn object_hasher(kind: Kind, size: u64) -> gix_hash::Hasher {
     let mut hasher = gix_hash::hasher(gix_hash::Kind::Sha1);
     hasher.update(&gix_object::encode::loose_header(kind.into(), size));
     hasher
 }
 
-pub(super) fn check_hash(hasher: gix_hash::Hasher, expected: ObjectId) -> Result<(), RestoreError> {
+pub(in crate::pack) fn check_hash(
+    hasher: gix_hash::Hasher,
+    expected: ObjectId,
+) -> Result<(), RestoreError> {
     match hasher.try_finalize() {
         Ok(found) if found == expected => Ok(()),
         Ok(found) => Err(RestoreError::WrongObject { expected, found }),

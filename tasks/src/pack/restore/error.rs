@@ -6,7 +6,7 @@ use crate::core::error::CoreError;
 use gix::bstr::BString;
 use gix_hash::ObjectId;
 
-use super::super::format::FormatError;
+use super::super::format::{FormatError, Kind};
 
 /// Why a pack was not restored.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,9 @@ pub enum RestoreError {
         /// The base.
         base: ObjectId,
     },
+    /// An object stands on a delta whose base is nowhere.
+    #[error("an object stands on one that no layer of the pack holds; create the pack anew")]
+    NoBase,
     /// The same object is in two layers.
     #[error("object {oid} is in two layers of the pack; create the pack anew")]
     Duplicate {
@@ -81,6 +84,19 @@ pub enum RestoreError {
         name: BString,
         /// The object.
         oid: ObjectId,
+    },
+    /// A branch or `HEAD` names an object that is no commit.
+    #[error(
+        "the ref {name:?} names object {oid}, which is a {} and no commit; create the pack anew",
+        kind.name()
+    )]
+    WrongTip {
+        /// The ref.
+        name: BString,
+        /// The object.
+        oid: ObjectId,
+        /// What it is.
+        kind: Kind,
     },
     /// There is nothing to restore from.
     #[error("the pack '{}' has no layers; create it anew", path.display())]

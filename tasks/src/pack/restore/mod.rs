@@ -18,9 +18,9 @@ pub mod publish;
 pub mod source;
 pub mod writer;
 
-mod objects;
+pub(in crate::pack) mod objects;
 #[cfg(test)]
-mod tests;
+pub(in crate::pack) mod tests;
 mod worktree;
 
 pub use error::RestoreError;

@@ -2,10 +2,14 @@
 
 use std::path::Path;
 
+use gix::bstr::ByteSlice as _;
 use gix_hash::ObjectId;
 
 use super::super::format::{BaseRef, FormatError, Group, Kind, Layer, PackDir, RefTarget};
 use super::RestoreError;
+
+/// The rank of a base that no layer holds.
+pub(in crate::pack) const NOWHERE: u32 = u32::MAX;
 
 /// The layers of a pack, oldest first, with ranks and units numbered through all of them.
 ///
@@ -47,17 +51,35 @@ impl Source {
     /// Opens the `count` oldest layers of `pack`, and checks what concerns them together: that no
     /// object is there twice, and that every base and every ref's object is there.
     pub fn open(pack: &PackDir, count: usize) -> Result<Self, RestoreError> {
-        let mut layers = Vec::new();
+        let listed = pack.manifest().layers.iter().take(count);
+        let layers = listed
+            .map(|manifest| pack.layer(manifest))
+            .collect::<Result<Vec<_>, _>>()?;
+        if layers.is_empty() {
+            return Err(RestoreError::NoLayers {
+                path: pack.path().to_owned(),
+            });
+        }
+        let (source, faults) = Self::join(layers)?;
+        faults.into_iter().next().map_or(Ok(source), Err)
+    }
+
+    /// Numbers the entries of `layers`, the oldest first, and tells what does not hold between them.
+    ///
+    /// A delta whose base is nowhere has [`NOWHERE`] as its base.
+    pub(in crate::pack) fn join(
+        layers: Vec<Layer>,
+    ) -> Result<(Self, Vec<RestoreError>), RestoreError> {
+        let mut numbered = Vec::with_capacity(layers.len());
         let (mut objects, mut units) = (0u32, 0);
-        for manifest in pack.manifest().layers.iter().take(count) {
-            let layer = pack.layer(manifest)?;
+        for layer in layers {
             let (first_rank, first_unit) = (objects, units);
             objects = objects
                 .checked_add(layer.index().objects())
                 .ok_or(RestoreError::TooManyObjects)?;
             units += layer.index().groups().len();
             let positions = layer.index().positions_by_rank()?;
-            layers.push(Numbered {
+            numbered.push(Numbered {
                 layer,
                 first_rank,
                 first_unit,
@@ -65,22 +87,18 @@ impl Source {
                 positions,
             });
         }
-        if layers.is_empty() {
-            return Err(RestoreError::NoLayers {
-                path: pack.path().to_owned(),
-            });
-        }
         let is_base = vec![0; (objects as usize).div_ceil(64)];
         let mut source = Self {
-            layers,
+            layers: numbered,
             objects,
             units,
             is_base,
         };
-        source.check_tips()?;
-        source.resolve_externals()?;
+        let mut faults = Vec::new();
+        source.check_tips(&mut faults)?;
+        source.resolve_externals(&mut faults)?;
         source.mark_bases();
-        Ok(source)
+        Ok((source, faults))
     }
 
     /// The number of objects in all layers.
@@ -108,7 +126,15 @@ impl Source {
             .sum()
     }
 
+    /// The layers, oldest first.
+    pub fn layers(&self) -> impl Iterator<Item = &Layer> {
+        self.layers.iter().map(|numbered| &numbered.layer)
+    }
+
     /// The newest layer, whose refs are the repository's.
+    ///
+    /// # Panics
+    /// If there is no layer at all, which [`open`](Self::open) refuses.
     pub fn newest(&self) -> &Layer {
         &self.layers[self.layers.len() - 1].layer
     }
@@ -172,6 +198,21 @@ impl Source {
     pub fn objects_by_oid(
         &self,
     ) -> impl Iterator<Item = Result<(ObjectId, u32), RestoreError>> + '_ {
+        let mut before = None;
+        self.merged().map(move |object| {
+            let (oid, rank) = object?;
+            if before.replace(oid) == Some(oid) {
+                return Err(RestoreError::Duplicate { oid });
+            }
+            Ok((oid, rank))
+        })
+    }
+
+    /// All oids in ascending order, with their ranks; those that are there twice, twice, the oldest
+    /// layer's first.
+    pub(in crate::pack) fn merged(
+        &self,
+    ) -> impl Iterator<Item = Result<(ObjectId, u32), FormatError>> + '_ {
         let mut layers: Vec<_> = self
             .layers
             .iter()
@@ -183,23 +224,21 @@ impl Source {
                     .peekable()
             })
             .collect();
-        let mut before = None;
         std::iter::from_fn(move || {
+            if let [only] = layers.as_mut_slice() {
+                return only.next();
+            }
             let mut lowest: Option<(usize, ObjectId)> = None;
             for (at, layer) in layers.iter_mut().enumerate() {
                 match layer.peek() {
-                    Some(Err(_)) => return layer.next().map(|error| error.map_err(Into::into)),
+                    Some(Err(_)) => return layer.next(),
                     Some(Ok((oid, _))) if lowest.is_none_or(|(_, lowest)| *oid < lowest) => {
                         lowest = Some((at, *oid));
                     }
                     _ => {}
                 }
             }
-            let (at, oid) = lowest?;
-            if before.replace(oid) == Some(oid) {
-                return Some(Err(RestoreError::Duplicate { oid }));
-            }
-            layers[at].next().map(|object| object.map_err(Into::into))
+            layers[lowest?.0].next()
         })
     }
 
@@ -217,28 +256,52 @@ impl Source {
         &self.layers[after - 1]
     }
 
-    fn check_tips(&self) -> Result<(), RestoreError> {
-        let refs = self.newest().refs();
-        let head = refs
-            .head
-            .iter()
-            .map(|target| ("HEAD".into(), target.clone()));
-        for (name, target) in head.chain(refs.refs.iter().cloned()) {
-            if let RefTarget::Object(oid) = target {
-                let mut found = false;
-                for numbered in self.layers.iter().rev() {
-                    found = found || numbered.layer.index().rank_of(&oid)?.is_some();
+    /// The rank of the object `oid`, in the newest layer that has it.
+    pub(in crate::pack) fn rank_of(&self, oid: &ObjectId) -> Result<Option<u32>, FormatError> {
+        for numbered in self.layers.iter().rev() {
+            if let Some(rank) = numbered.layer.index().rank_of(oid)? {
+                return Ok(Some(numbered.first_rank + rank));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The kind of the object `rank`.
+    pub(in crate::pack) fn kind(&self, rank: u32) -> Option<Kind> {
+        let numbered = self.layer_of_rank(rank);
+        numbered.layer.index().kind(rank - numbered.first_rank)
+    }
+
+    fn check_tips(&self, faults: &mut Vec<RestoreError>) -> Result<(), RestoreError> {
+        let Some(newest) = self.layers.last() else {
+            return Ok(());
+        };
+        let refs = newest.layer.refs();
+        let head = refs.head.iter().map(|target| (b"HEAD".as_bstr(), target));
+        let refs = refs.refs.iter().map(|(name, to)| (name.as_bstr(), to));
+        for (name, target) in head.chain(refs) {
+            let RefTarget::Object(oid) = target else {
+                continue;
+            };
+            let (name, oid) = (name.to_owned(), *oid);
+            let found = self.rank_of(&oid)?.and_then(|rank| self.kind(rank));
+            match found {
+                None => faults.push(RestoreError::MissingTip { name, oid }),
+                // As Git has it: a branch that is no commit can't be checked out.
+                Some(kind)
+                    if kind != Kind::Commit
+                        && (name == "HEAD" || name.starts_with(b"refs/heads/")) =>
+                {
+                    faults.push(RestoreError::WrongTip { name, oid, kind });
                 }
-                if !found {
-                    return Err(RestoreError::MissingTip { name, oid });
-                }
+                Some(_) => {}
             }
         }
         Ok(())
     }
 
     /// One walk over all objects finds duplicates and the ranks of all external bases.
-    fn resolve_externals(&mut self) -> Result<(), RestoreError> {
+    fn resolve_externals(&mut self, faults: &mut Vec<RestoreError>) -> Result<(), RestoreError> {
         let mut wanted: Vec<(ObjectId, usize, u32)> = Vec::new();
         for (at, numbered) in self.layers.iter().enumerate() {
             let index = numbered.layer.index();
@@ -251,20 +314,30 @@ impl Source {
         let mut found: Vec<Vec<u32>> = self
             .layers
             .iter()
-            .map(|numbered| vec![0; numbered.layer.index().external_count() as usize])
+            .map(|numbered| vec![NOWHERE; numbered.layer.index().external_count() as usize])
             .collect();
-        let mut wanted = wanted.into_iter().peekable();
-        for object in self.objects_by_oid() {
+        let (mut from, mut before) = (0, None);
+        for object in self.merged() {
             let (oid, rank) = object?;
-            while let Some((base, layer, position)) = wanted.next_if(|(base, ..)| *base <= oid) {
-                if base != oid || rank >= self.layers[layer].first_rank {
-                    return Err(RestoreError::MissingBase { base });
+            if before.replace(oid) == Some(oid) {
+                faults.push(RestoreError::Duplicate { oid });
+            }
+            from += wanted[from..].partition_point(|(base, ..)| *base < oid);
+            // It stays in the list: the same object may be in another layer, too.
+            for (base, layer, position) in &wanted[from..] {
+                if *base != oid {
+                    break;
                 }
-                found[layer][position as usize] = rank;
+                if rank < self.layers[*layer].first_rank {
+                    found[*layer][*position as usize] = rank;
+                }
             }
         }
-        if let Some((base, ..)) = wanted.next() {
-            return Err(RestoreError::MissingBase { base });
+        let mut before = None;
+        for (base, layer, position) in wanted {
+            if found[layer][position as usize] == NOWHERE && before.replace(base) != Some(base) {
+                faults.push(RestoreError::MissingBase { base });
+            }
         }
         for (numbered, found) in self.layers.iter_mut().zip(found) {
             numbered.externals = found;
@@ -275,7 +348,8 @@ impl Source {
     fn mark_bases(&mut self) {
         let mut is_base = std::mem::take(&mut self.is_base);
         for unit in 0..self.units {
-            for base in self.entries(unit).filter_map(|entry| entry.base) {
+            let bases = self.entries(unit).filter_map(|entry| entry.base);
+            for base in bases.filter(|base| *base != NOWHERE) {
                 is_base[base as usize / 64] |= 1 << (base % 64);
             }
         }

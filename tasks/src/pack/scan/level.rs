@@ -5,39 +5,39 @@ use std::ops::Range;
 use crate::pack::source::NONE;
 
 /// A submodule's commit, which is no object of this repository.
-pub(super) const FOREIGN: u32 = NONE;
+pub(in crate::pack) const FOREIGN: u32 = NONE;
 /// An object that is missing, or that is not of the kind that the tree takes it for.
-pub(super) const BROKEN: u32 = NONE - 1;
+pub(in crate::pack) const BROKEN: u32 = NONE - 1;
 
 /// A range of bytes taken over from the delta base: to, from, length.
-pub(super) type Copied = (usize, usize, usize);
+pub(in crate::pack) type Copied = (usize, usize, usize);
 
 /// One object on the way down; of a tree also its entries.
 #[derive(Default)]
-pub(super) struct Level {
+pub(in crate::pack) struct Level {
     /// The object's content.
-    pub(super) raw: Vec<u8>,
+    pub(in crate::pack) raw: Vec<u8>,
     /// Where each entry ends.
-    pub(super) ends: Vec<u32>,
+    pub(in crate::pack) ends: Vec<u32>,
     /// The object of each entry, or [`FOREIGN`] or [`BROKEN`].
-    pub(super) ids: Vec<u32>,
+    pub(in crate::pack) ids: Vec<u32>,
     /// Whether an entry is [`BROKEN`].
-    pub(super) broken: bool,
+    pub(in crate::pack) broken: bool,
 }
 
 /// How a tree's entries differ from its base's.
 #[derive(Default)]
-pub(super) struct Changes {
+pub(in crate::pack) struct Changes {
     /// Ranges of the base's entries that are not in the tree.
-    pub(super) dropped: Vec<Range<usize>>,
+    pub(in crate::pack) dropped: Vec<Range<usize>>,
     /// The tree's entries that are not from the base.
-    pub(super) added: Vec<u32>,
+    pub(in crate::pack) added: Vec<u32>,
     /// Whether entries were taken over out of order or twice, which makes the two lists useless.
-    pub(super) shuffled: bool,
+    pub(in crate::pack) shuffled: bool,
 }
 
 impl Level {
-    pub(super) fn clear(&mut self) {
+    pub(in crate::pack) fn clear(&mut self) {
         self.raw.clear();
         self.ends.clear();
         self.ids.clear();
@@ -56,7 +56,7 @@ impl Level {
     /// Finds the entries of this tree, whose bytes were made of `base` with these copies.
     ///
     /// `parse` looks up the entry that begins at a byte and tells its object and its end.
-    pub(super) fn derive<E>(
+    pub(in crate::pack) fn derive<E>(
         &mut self,
         base: &Self,
         copies: &[Copied],

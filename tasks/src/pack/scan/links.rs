@@ -38,17 +38,17 @@ fn header<'a>(content: &'a [u8], key: &[u8]) -> Option<(Oid, &'a [u8])> {
 }
 
 /// An entry of a tree.
-pub(super) struct TreeEntry<'a> {
+pub(crate) struct TreeEntry<'a> {
     /// The file's name.
-    pub(super) name: &'a [u8],
+    pub(crate) name: &'a [u8],
     /// The object, and the kind that its mode means; none for a submodule's commit.
-    pub(super) link: Option<Link>,
+    pub(crate) link: Option<Link>,
     /// Where the next entry begins.
-    pub(super) end: usize,
+    pub(crate) end: usize,
 }
 
 /// The entry of the tree `content` that begins at `at`.
-pub(super) fn tree_entry(content: &[u8], at: usize) -> Result<TreeEntry<'_>, &'static str> {
+pub(crate) fn tree_entry(content: &[u8], at: usize) -> Result<TreeEntry<'_>, &'static str> {
     const BAD: &str = "the tree has a malformed entry";
     let entry = content.get(at..).ok_or(BAD)?;
     let space = entry

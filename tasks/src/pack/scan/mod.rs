@@ -31,7 +31,7 @@
 //! the number of threads.
 
 mod error;
-mod level;
+pub(crate) mod level;
 pub(crate) mod links;
 mod names;
 pub mod reach;

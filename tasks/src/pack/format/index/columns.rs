@@ -61,6 +61,11 @@ impl Columns {
         self.kinds.len()
     }
 
+    /// The kind of the entry `rank`.
+    pub(super) fn kind(&self, rank: u32) -> Option<Kind> {
+        Kind::from_number(*self.kinds.get(rank as usize)?)
+    }
+
     /// Reads the entry at `at` and moves `at` to the next; `None` behind the last entry and at a
     /// value that no writer writes.
     pub(super) fn read(&self, at: &mut Position) -> Option<EntryRef> {

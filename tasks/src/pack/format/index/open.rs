@@ -5,7 +5,7 @@ use std::io::{BufReader, Read as _, Seek as _};
 use std::path::Path;
 
 use super::super::{
-    Digest, FileDigest, FormatError, MAX_FRAME_FILE, MAX_FRAME_SIZE, VERSION, leb128,
+    Digest, FileDigest, FormatError, MAX_FRAME_FILE, MAX_FRAME_SIZE, VERSION, leb128, open,
 };
 use super::columns::Columns;
 use super::read::Index;
@@ -17,9 +17,7 @@ impl Index {
     /// Opens the index at `path` and checks all of it: its trailer, and against `expected` where
     /// that is given.
     pub fn open(path: &Path, expected: Option<&FileDigest>) -> Result<Self, FormatError> {
-        let io = |error| FormatError::io(path)(error);
-        let mut file = File::open(path).map_err(io)?;
-        let length = file.metadata().map_err(io)?.len();
+        let (mut file, length) = open::open_file(path)?;
         check_digests(&mut file, path, length, expected)?;
         let damaged = |reason: String| FormatError::damaged(path, reason);
         let mut parts = Parts {

@@ -87,6 +87,11 @@ impl Index {
             .flatten()
     }
 
+    /// The kind of the object of this rank, if there is one.
+    pub fn kind(&self, rank: u32) -> Option<Kind> {
+        self.columns.kind(rank)
+    }
+
     /// The number of bases that lie in older layers.
     pub fn external_count(&self) -> u32 {
         u32::try_from(self.externals.len() / 20).unwrap_or(u32::MAX)

@@ -15,7 +15,7 @@ use crate::pack::format::{
 };
 
 /// Runs git without the user's configuration; gives what it printed.
-pub(super) fn git(dir: &Path, args: &[&str]) -> String {
+pub(in crate::pack) fn git(dir: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
         .current_dir(dir)
         .args(args)
@@ -40,7 +40,7 @@ pub(super) fn git(dir: &Path, args: &[&str]) -> String {
 
 /// A repository with files that change a little from commit to commit, branches and a tag, fully
 /// repacked.
-pub(super) fn repository(dir: &Path, commits: usize) -> PathBuf {
+pub(in crate::pack) fn repository(dir: &Path, commits: usize) -> PathBuf {
     let repo = dir.join("repo");
     std::fs::create_dir(&repo).unwrap();
     git(&repo, &["init", "-q", "-b", "main"]);
@@ -61,7 +61,7 @@ pub(super) fn repository(dir: &Path, commits: usize) -> PathBuf {
 }
 
 /// Adds commits and repacks what is loose.
-pub(super) fn grow(repo: &Path, commits: std::ops::Range<usize>) {
+pub(in crate::pack) fn grow(repo: &Path, commits: std::ops::Range<usize>) {
     let mut seed = 1;
     let mut random = move || {
         seed = u64::wrapping_mul(seed, 6_364_136_223_846_793_005)
@@ -90,23 +90,23 @@ pub(super) fn grow(repo: &Path, commits: std::ops::Range<usize>) {
 
 /// How the entries of a layer are ordered.
 #[derive(Clone, Copy)]
-pub(super) enum Order {
+pub(in crate::pack) enum Order {
     /// As in Git's pack: bases come first, but deltas do not follow them.
     Pack,
     /// Each base is followed by all that depends on it.
     DepthFirst,
 }
 
-pub(super) struct Object {
-    pub(super) oid: ObjectId,
-    pub(super) entry: Entry,
+pub(in crate::pack) struct Object {
+    pub(in crate::pack) oid: ObjectId,
+    pub(in crate::pack) entry: Entry,
     /// The base within the layer.
-    pub(super) base: Option<ObjectId>,
-    pub(super) payload: Vec<u8>,
+    pub(in crate::pack) base: Option<ObjectId>,
+    pub(in crate::pack) payload: Vec<u8>,
 }
 
 /// All objects of the repository's single pack, bases first.
-pub(super) fn objects(repo: &Path) -> Vec<Object> {
+pub(in crate::pack) fn objects(repo: &Path) -> Vec<Object> {
     let git_dir = repo.join(".git");
     let pack = std::fs::read_dir(git_dir.join("objects/pack"))
         .unwrap()
@@ -188,7 +188,7 @@ impl IndexSource for Layer {
 }
 
 /// Adds a layer with the objects of `repo` that no older layer has to the pack directory `out`.
-pub(super) fn add_layer(repo: &Path, out: &Path, frame_size: u32, order: Order) {
+pub(in crate::pack) fn add_layer(repo: &Path, out: &Path, frame_size: u32, order: Order) {
     let existing = crate::pack::format::PackDir::open(out);
     let known: HashSet<ObjectId> = existing
         .iter()
@@ -218,7 +218,12 @@ pub(super) fn add_layer(repo: &Path, out: &Path, frame_size: u32, order: Order) 
 }
 
 /// Adds a layer of these objects to the pack directory `out`, whatever they are.
-pub(super) fn write_layer(out: &Path, frame_size: u32, refs: &Refs, mut objects: Vec<Object>) {
+pub(in crate::pack) fn write_layer(
+    out: &Path,
+    frame_size: u32,
+    refs: &Refs,
+    mut objects: Vec<Object>,
+) {
     let manifest_path = out.join("manifest.json");
     let mut layers = if manifest_path.exists() {
         Manifest::read(&manifest_path).unwrap().layers
@@ -291,7 +296,7 @@ fn frames(objects: &[Object], frame_size: u32) -> (Vec<FrameRow>, Vec<u8>) {
     (rows, file)
 }
 
-pub(super) fn refs(repo: &Path) -> Refs {
+pub(in crate::pack) fn refs(repo: &Path) -> Refs {
     let target = |oid: &str| RefTarget::Object(ObjectId::from_hex(oid.as_bytes()).unwrap());
     let listed = git(
         repo,
@@ -320,7 +325,7 @@ pub(super) fn refs(repo: &Path) -> Refs {
 }
 
 /// Makes a pack of a repository without any commit.
-pub(super) fn add_empty_layer(out: &Path) {
+pub(in crate::pack) fn add_empty_layer(out: &Path) {
     let refs = Refs::new(Some(RefTarget::Symbolic("refs/heads/trunk".into())), vec![]);
     std::fs::create_dir_all(out).unwrap();
     write_layer(out, 1000, &refs, vec![]);

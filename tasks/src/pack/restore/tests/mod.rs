@@ -2,8 +2,8 @@
 //! against it.
 
 mod crash;
-mod fixture;
+pub(in crate::pack) mod fixture;
 mod hostile;
 mod operation;
-mod plain;
+pub(in crate::pack) mod plain;
 mod tree;

@@ -30,7 +30,7 @@ impl Disk for Plain {
 const NEVER: &dyn Fn() -> bool = &|| false;
 
 /// The bytes of the restored pack and of its table, and the pack's checksum.
-pub(super) fn encode(
+pub(in crate::pack) fn encode(
     source: &Arc<Source>,
     threads: usize,
 ) -> Result<(Vec<u8>, Vec<u8>, ObjectId), RestoreError> {

@@ -1,0 +1,132 @@
+//! Nothing is found where nothing is wrong.
+
+use std::fs;
+
+use gix_hash::ObjectId;
+
+use super::{full, pack, plain};
+use crate::pack::format::{Kind, Refs};
+use crate::pack::restore::tests::fixture::{
+    Object, Order, add_empty_layer, add_layer, git, grow, objects, refs, repository, write_layer,
+};
+
+#[test]
+fn a_sound_pack_is_sound_whatever_the_frame_size() {
+    for frame_size in [500, 4 << 20] {
+        let dir = tempfile::tempdir().unwrap();
+        let out = pack(dir.path(), frame_size);
+        let count = git(
+            &dir.path().join("repo"),
+            &["rev-list", "--all", "--objects", "--count"],
+        );
+        for report in [full(&out), plain(&out)] {
+            assert!(report.is_sound(), "{report:#?}");
+            assert_eq!(report.layers, 2);
+            assert_eq!(report.sound, report.objects);
+            // The annotated tag is an object too, which git does not count.
+            assert_eq!(report.objects, count.trim().parse::<u64>().unwrap());
+            assert_eq!(report.connected, report.full);
+            assert!(report.frames > 1 && report.raw_bytes > 0);
+        }
+    }
+}
+
+#[test]
+fn an_empty_repository_and_large_objects() {
+    let dir = tempfile::tempdir().unwrap();
+    let empty = dir.path().join("empty");
+    add_empty_layer(&empty);
+    let report = full(&empty);
+    assert!(report.is_sound() && report.objects == 0, "{report:#?}");
+
+    let repo = repository(dir.path(), 2);
+    let noise: Vec<u8> = (0..20_000u32)
+        .flat_map(|i| blake3::hash(&i.to_le_bytes()).as_bytes()[..4].to_vec())
+        .collect();
+    fs::write(repo.join("noise"), &noise).unwrap();
+    grow(&repo, 2..3);
+    let out = dir.path().join("out");
+    add_layer(&repo, &out, 9_000, Order::DepthFirst);
+    assert!(full(&out).is_sound());
+    let frames = super::in_layer(&out, true, "frames-0000");
+    let mut bytes = fs::read(&frames).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&frames, bytes).unwrap();
+    let report = full(&out);
+    assert_eq!(report.damages.len(), 1, "{report:#?}");
+    assert_eq!(report.sound, report.objects - 1, "{report:#?}");
+    let id = git(&repo, &["rev-parse", "HEAD:noise"]);
+    assert_eq!(report.damages[0].names, [id.trim()]);
+}
+
+/// A pack of some of a repository's objects, with these lists of what it lacks.
+fn cut_off(
+    lack: impl Fn(&Object) -> bool,
+    shallow: &[ObjectId],
+    missing: &[ObjectId],
+) -> super::Report {
+    let dir = tempfile::tempdir().unwrap();
+    let repo = repository(dir.path(), 5);
+    git(&repo, &["tag", "-d", "v1"]);
+    // Whole objects only, so that any of them can be left out.
+    git(&repo, &["repack", "-adfq", "--depth=0"]);
+    let mut all = objects(&repo);
+    all.retain(|object| !lack(object));
+    let refs = Refs {
+        shallow: shallow.to_vec(),
+        missing: missing.to_vec(),
+        ..refs(&repo)
+    };
+    let out = dir.path().join("out");
+    write_layer(&out, 3000, &refs, all);
+    full(&out)
+}
+
+fn id_of(name: &str) -> ObjectId {
+    let dir = tempfile::tempdir().unwrap();
+    let repo = repository(dir.path(), 5);
+    let id = git(&repo, &["rev-parse", name]);
+    ObjectId::from_hex(id.trim().as_bytes()).unwrap()
+}
+
+#[test]
+fn what_the_refs_file_says_is_missing_may_be_missing() {
+    // The repository is the same every time.
+    let blob = id_of("main:file-1");
+    let report = cut_off(|object| object.oid == blob, &[], &[blob]);
+    assert!(report.is_sound() && report.connected, "{report:#?}");
+    let report = cut_off(|object| object.oid == blob, &[], &[]);
+    let [damage] = report.damages.as_slice() else {
+        panic!("{report:#?}")
+    };
+    assert!(
+        damage
+            .reason
+            .contains(&format!("needs blob {blob}, which is not in the pack")),
+        "{damage:?}"
+    );
+}
+
+#[test]
+fn history_may_end_where_it_is_shallow_and_nowhere_else() {
+    let (edge, parent) = (id_of("main~1"), id_of("main~2"));
+    // What is older has objects of its own, which nobody asks for.
+    let lack = |object: &Object| object.oid == parent;
+    let report = cut_off(lack, &[edge], &[]);
+    assert!(report.is_sound(), "{report:#?}");
+    let report = cut_off(lack, &[id_of("main")], &[]);
+    let [damage] = report.damages.as_slice() else {
+        panic!("{report:#?}")
+    };
+    let needs = format!("commit {edge} needs commit {parent}");
+    assert!(damage.reason.contains(&needs), "{damage:?}");
+    // Its tree is not a parent.
+    let tree = id_of("main~1^{tree}");
+    let report = cut_off(
+        |object| object.oid == tree && object.entry.kind == Kind::Tree,
+        &[edge],
+        &[],
+    );
+    assert_eq!(report.damages.len(), 1, "{report:#?}");
+}
