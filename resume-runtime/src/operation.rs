@@ -172,9 +172,11 @@ impl OperationType {
         }
     }
 
-    /// The type under which a machine of this name is stored.
+    /// The type under which a machine of this name is stored: a machine `pack-…` is a variety of
+    /// `pack`.
     pub fn of_kind(kind: &str) -> Self {
-        kind.parse().unwrap_or(Self::Custom)
+        let family = kind.split_once('-').map_or(kind, |(family, _)| family);
+        family.parse().unwrap_or(Self::Custom)
     }
 }
 

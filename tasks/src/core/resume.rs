@@ -126,6 +126,14 @@ mod tests {
         }
         assert!("Pack".parse::<OperationType>().is_err());
         assert!("done".parse::<OperationStatus>().is_err());
+        for (kind, name) in [
+            ("pack", "pack"),
+            ("pack-bundle", "pack"),
+            ("packing", "custom"),
+            ("checksum", "custom"),
+        ] {
+            assert_eq!(OperationType::of_kind(kind).as_str(), name, "{kind}");
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Packs: a repository's objects and refs as a directory of compressed frames that any disk or
 //! static file server can hold.
 
+pub mod bundle;
 pub mod create;
 pub(crate) mod delta;
 pub mod encode;
 pub mod format;
+pub(crate) mod gather;
 pub mod plan;
 pub mod restore;
 pub mod scan;

@@ -1,4 +1,4 @@
-//! `mug pack create`: a repository as a pack directory.
+//! `mug pack create`: a repository as a pack directory, or as a Git bundle.
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use mug::core::repository::Repository;
 use mug::pack::create::{Create, CreateError, Env, Input, Summary};
 
+use super::bundle::{self, BundleArgs};
 use super::path::{absolute, word};
 use crate::cli::drive::{self, Done, Job};
 use crate::cli::error::Error;
@@ -15,10 +16,16 @@ use crate::cli::ui::{Ui, format, text};
 /// Arguments of `mug pack create`.
 #[derive(Debug, clap::Args)]
 pub(super) struct CreateArgs {
-    /// The directory to make; it may exist if it is empty
+    /// The directory to make; it may exist if it is empty. With `--format git`, a
+    /// file that does not exist
     dir: PathBuf,
-    /// Refs to pack: names, short names or globs; all when none is given
+    /// Refs to pack: names, short names or globs; all when none is given. With
+    /// `--format git` also `^<revision>` and `<revision>..<ref>`, to leave out
+    /// what the revision reaches
     refs: Vec<String>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Format::Mug)]
+    format: Format,
     /// How many threads to use; all processors by default
     #[arg(long, value_name = "N", env = "MUG_THREADS", hide_env_values = true)]
     threads: Option<NonZero<usize>>,
@@ -27,7 +34,25 @@ pub(super) struct CreateArgs {
     resume: Option<String>,
 }
 
+/// What can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A pack directory, which mug restores
+    Mug,
+    /// A Git bundle, which `git clone` and `git fetch` read
+    Git,
+}
+
 pub(super) fn run(args: CreateArgs, origin: &Origin, ui: &Ui) -> Result<(), Error> {
+    if args.format == Format::Git {
+        let args = BundleArgs {
+            file: args.dir,
+            revisions: args.refs,
+            threads: args.threads,
+            resume: args.resume,
+        };
+        return bundle::run(args, origin, ui);
+    }
     let from = std::env::current_dir().unwrap_or_else(|_| ".".into());
     drive::begin(
         ui,
@@ -170,6 +195,7 @@ mod tests {
         let args = CreateArgs {
             dir: "-out".into(),
             refs: vec!["main".into()],
+            format: Format::Mug,
             threads: NonZero::new(2),
             resume: Some("op-1".into()),
         };

@@ -1,5 +1,6 @@
 //! `mug pack`: packs made, verified and restored.
 
+mod bundle;
 mod command;
 mod create;
 mod path;

@@ -1,0 +1,48 @@
+//! Scanning commits, tags and trees, slice by slice.
+
+use resume_runtime::{Blocking, Context, Step, StepResult, Transition};
+use serde::{Deserialize, Serialize};
+
+use super::{Bundle, Plan, error::recover, threads};
+use crate::pack::{gather, scan};
+
+/// How far the scan is.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Scan {
+    replans: u32,
+    cursor: gather::Cursor,
+}
+
+impl Scan {
+    pub(super) fn from_start(replans: u32) -> Self {
+        Self {
+            replans,
+            cursor: gather::Cursor::default(),
+        }
+    }
+}
+
+impl Step<Bundle> for Scan {
+    async fn run(self, cx: &mut Context<'_, Bundle>) -> StepResult<Bundle> {
+        cx.blocking(move |b| Ok(self.slice(b))).await?
+    }
+}
+
+impl Scan {
+    fn slice(mut self, b: &mut Blocking<Bundle>) -> StepResult<Bundle> {
+        b.env().at("scan");
+        let (threads, first) = (threads(b), b.env().first_slice());
+        // The entries stay in the order that their packs have them in: names have no say.
+        let begin = scan::Scan::without_names;
+        match gather::slice(b, self.cursor, threads, first, begin)? {
+            Ok(gather::Slice::Complete(exported)) => {
+                Transition::to(Plan::new(self.replans, exported))
+            }
+            Ok(gather::Slice::More(cursor)) => {
+                self.cursor = cursor;
+                Transition::to(self)
+            }
+            Err(error) => recover(b, error.into(), self.replans),
+        }
+    }
+}
