@@ -200,6 +200,17 @@ impl<M: Resumable> Blocking<M> {
     pub fn sync_tree(&self, dir: &Path) -> Result<(), StepError> {
         self.files.sync_tree(dir)
     }
+
+    /// The same for these files and directories, all on the file system of `on`, at the price of
+    /// one sync: the content of files, the entries of directories. For the names that lead to them
+    /// the directories must be among them; those of `on` itself are not looked at.
+    pub fn sync_all<P: AsRef<Path>>(
+        &self,
+        on: &Path,
+        paths: impl IntoIterator<Item = P>,
+    ) -> Result<(), StepError> {
+        self.files.sync_all(on, paths)
+    }
 }
 
 /// An append-only file of the operation, open in blocking code.

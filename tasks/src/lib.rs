@@ -1,6 +1,10 @@
 //! The library behind the `mug` binary.
 #![forbid(unsafe_code)]
 
+pub mod checkout;
 pub mod compress;
 pub mod core;
 pub mod pack;
+
+mod ordered;
+mod rename;

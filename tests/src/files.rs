@@ -46,7 +46,10 @@ pub fn assert_same(left: &Path, right: &Path) {
         right.display()
     );
     for (name, length) in &names {
+        let [a, b] = [left, right].map(|dir| std::fs::read_link(dir.join(name)).ok());
+        assert_eq!(a, b, "{} is another link", name.display());
         if length.is_some()
+            && a.is_none()
             && let Some(at) = first_difference(&left.join(name), &right.join(name))
         {
             panic!(

@@ -61,6 +61,33 @@ impl Disk {
         self.sync_names(dir)
     }
 
+    /// Puts files and directories on the file system of `on` on disk: content and
+    /// entries, no names that lead there.
+    pub(crate) fn sync_all<P: AsRef<Path>>(
+        &self,
+        on: &Path,
+        paths: impl IntoIterator<Item = P>,
+    ) -> io::Result<()> {
+        #[cfg(not(target_os = "linux"))]
+        let _ = on;
+        #[cfg(target_os = "linux")]
+        let mut done = false;
+        for path in paths {
+            let path = path.as_ref();
+            self.faults.sync(path, &mut || {
+                // One call for the file system costs less than one for each of many files.
+                #[cfg(target_os = "linux")]
+                if !std::mem::replace(&mut done, true) {
+                    rustix::fs::syncfs(File::open(on)?)?;
+                }
+                #[cfg(not(target_os = "linux"))]
+                File::open(path)?.sync_all()?;
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
     fn sync_below(&self, path: &Path) -> io::Result<()> {
         let meta = path.symlink_metadata()?;
         if meta.is_dir() {

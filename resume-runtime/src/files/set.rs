@@ -278,6 +278,15 @@ impl Files {
         self.disk.sync_tree(dir).map_err(|e| about(dir, e))
     }
 
+    /// The same for some files and directories on the file system of `on`.
+    pub(crate) fn sync_all<P: AsRef<Path>>(
+        &self,
+        on: &Path,
+        paths: impl IntoIterator<Item = P>,
+    ) -> Result<(), StepError> {
+        self.disk.sync_all(on, paths).map_err(|e| about(on, e))
+    }
+
     /// The operation's own folder.
     pub(crate) fn private(&self) -> Result<PathBuf, StepError> {
         self.private.clone().ok_or_else(|| {

@@ -14,7 +14,7 @@ pub mod select;
 pub mod source;
 pub mod verify;
 
-mod ordered;
+use crate::ordered;
 
 #[cfg(test)]
 pub(crate) mod testing;

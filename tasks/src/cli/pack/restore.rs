@@ -63,11 +63,8 @@ pub(super) fn run(args: RestoreArgs, origin: &Origin, ui: &Ui) -> Result<(), Err
         check: Box::new(move |_| busy.map_or(Ok(()), |busy| Err(refused(busy)))),
     };
     let done = drive::run(job, origin, ui)?;
-    if let Some(why) = &done.output.no_tree {
-        ui.note(&format!(
-            "warning: the working tree was not written: {}",
-            text::plain(why)
-        ));
+    for warning in warnings(&done.output) {
+        ui.note(&format!("warning: {}", text::plain(&warning)));
     }
     if ui.json || ui.quiet {
         return Ok(());
@@ -124,9 +121,38 @@ fn contradiction(given: &Input, stored: &Input) -> Option<String> {
     (given.bare && !stored.bare).then(|| "makes a repository with a working tree".to_owned())
 }
 
+/// What the user should know of the working tree.
+fn warnings(output: &Output) -> Vec<String> {
+    if let Some(why) = &output.no_tree {
+        return vec![format!("the working tree was not written: {why}")];
+    }
+    let Some(written) = &output.written else {
+        return Vec::new();
+    };
+    let mut warnings = written.remarks.clone();
+    if written.left_out > 0 {
+        warnings.push(format!(
+            "{} of the working tree could not be written; `git status` shows them",
+            match written.left_out {
+                1 => "one path".to_owned(),
+                n => format!("{} paths", format::count(n)),
+            },
+        ));
+    }
+    warnings
+}
+
 fn summary(done: &Done<Output>, target: &Path) -> String {
+    let files = match &done.output.written {
+        Some(written) => format!(
+            ", {} files of {}",
+            format::count(written.files),
+            format::bytes(written.bytes)
+        ),
+        None => String::new(),
+    };
     format!(
-        "{}: {} objects, a pack of {}, in {}",
+        "{}: {} objects, a pack of {}{files}, in {}",
         text::plain(&target.display().to_string()),
         format::count(done.output.objects),
         format::bytes(done.output.pack_bytes),

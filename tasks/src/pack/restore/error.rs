@@ -108,9 +108,15 @@ pub enum RestoreError {
     #[error("the pack has more objects than a Git pack can hold")]
     TooManyObjects,
     /// The pack is another one than when the operation began.
-    #[error("the pack '{}' was replaced since this restore began; put the former one back, or delete the operation and restore again", path.display())]
+    #[error("the pack '{}' was replaced since this restore began", path.display())]
     Replaced {
         /// The pack.
+        path: PathBuf,
+    },
+    /// The pack is not where it was when the operation began.
+    #[error("the pack '{}' is gone since this restore began", path.display())]
+    Gone {
+        /// Where it was.
         path: PathBuf,
     },
     /// The directory to restore to is taken by an operation.
@@ -131,6 +137,12 @@ pub enum RestoreError {
     #[error("the target '{}' exists and is not empty; name a new directory", path.display())]
     TargetTaken {
         /// The target.
+        path: PathBuf,
+    },
+    /// Somebody made a repository where one is being restored.
+    #[error("'{}' appeared while this restore was going on", path.display())]
+    Appeared {
+        /// What appeared.
         path: PathBuf,
     },
     /// The operation's own files do not fit its checkpoint.

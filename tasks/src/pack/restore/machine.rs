@@ -2,27 +2,19 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gix_hash::ObjectId;
-use resume_runtime::{
-    Blocking, Context, Resumable, Step, StepError, StepResult, Transition, path_text,
-};
+use resume_runtime::{Blocking, Resumable, StepError, path_text};
 use serde::{Deserialize, Serialize};
 
-use super::super::format::{Digest, PackDir};
-use super::encode::Units;
+use super::super::format::{Digest, FormatError, PackDir};
 use super::publish::{self, Disk, Target};
-use super::writer::{PackWriter, read_table};
-use super::{RestoreError, Source, idx, worktree};
+use super::steps::{Check, Entries, Files, Index, Publish, Refs, TreeIndex};
+use super::{RestoreError, Source};
+use crate::checkout::Written;
 
 /// The machine's name in the records of operations.
 pub const KIND: &str = "pack-restore";
-
-const PACK: &str = "restore.pack";
-const TABLE: &str = "restore.table";
-const INDEX: &str = "restore.idx";
 
 /// What to restore, and where to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,8 +46,11 @@ pub struct Output {
     pub objects: u64,
     /// The length of the Git pack in bytes.
     pub pack_bytes: u64,
-    /// Why the working tree was not written, if it could not be: a filter that is missing, for
-    /// example. The repository is complete without it.
+    /// What was written of a working tree; none in a bare repository, and where `HEAD` is unborn.
+    #[serde(default)]
+    pub written: Option<Written>,
+    /// Why the working tree was not written at all, if it could not be: the tree has a path that is
+    /// refused, for example. The repository is complete without it.
     pub no_tree: Option<String>,
 }
 
@@ -88,13 +83,37 @@ impl Env {
         }
     }
 
+    /// The number of threads.
+    pub(super) fn threads(&self) -> usize {
+        self.threads
+    }
+
+    #[cfg(test)]
+    pub(super) fn count_unit(&self) {
+        self.units
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Files are counted with the units.
+    #[cfg(test)]
+    pub(super) fn count_staged(&self, plan: &mut crate::checkout::Plan) {
+        plan.staged = Arc::clone(&self.units);
+    }
+
     /// The opened layers of the plan; opened once in a process.
-    fn source(&self, pack: &Path, plan: &Plan) -> Result<Arc<Source>, RestoreError> {
+    pub(super) fn source(&self, pack: &Path, plan: &Plan) -> Result<Arc<Source>, RestoreError> {
         let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(source) = &*source {
             return Ok(Arc::clone(source));
         }
-        let dir = PackDir::open(pack)?;
+        let dir = match PackDir::open(pack) {
+            Err(FormatError::NoManifest { .. }) if is_gone(pack) => {
+                return Err(RestoreError::Gone {
+                    path: pack.to_owned(),
+                });
+            }
+            opened => opened?,
+        };
         if Plan::of(&dir, plan.layers) != *plan {
             return Err(RestoreError::Replaced {
                 path: pack.to_owned(),
@@ -115,7 +134,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn of(pack: &PackDir, layers: usize) -> Self {
+    pub(super) fn of(pack: &PackDir, layers: usize) -> Self {
         let mut hasher = blake3::Hasher::new();
         let listed = &pack.manifest().layers;
         let listed = &listed[..layers.min(listed.len())];
@@ -147,248 +166,23 @@ pub enum Restore {
     Publish(Publish),
     /// Writes the working tree.
     #[step(effect)]
-    Tree(Tree),
+    Files(Files),
+    /// Writes its index.
+    #[step]
+    TreeIndex(TreeIndex),
     /// Writes the refs, and `HEAD` last.
     #[step(effect)]
     Refs(Refs),
 }
 
-/// The first step's state.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Check {}
-
-/// The state of writing the pack.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Entries {
-    plan: Plan,
-    /// The unit to come next; all before it are in the pack.
-    unit: usize,
-}
-
-/// The state of writing the pack's index.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Index {
-    plan: Plan,
-    checksum: String,
-}
-
-/// The state of moving the pack into the repository.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Publish {
-    plan: Plan,
-    /// The pack's checksum; none if there are no objects.
-    checksum: Option<String>,
-}
-
-/// The state of writing the working tree.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Tree {
-    plan: Plan,
-    pack_bytes: u64,
-}
-
-/// The state of writing the refs.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Refs {
-    plan: Plan,
-    pack_bytes: u64,
-    /// Why there is no working tree, if it could not be written.
-    no_tree: Option<String>,
-}
-
-impl Step<Restore> for Check {
-    async fn run(self, cx: &mut Context<'_, Restore>) -> StepResult<Restore> {
-        cx.blocking(|b| {
-            let input = b.input();
-            input.target().check_free(Some(b.id()))?;
-            let plan = Plan::of(
-                &PackDir::open(&input.pack).map_err(RestoreError::from)?,
-                usize::MAX,
-            );
-            let source = b.env().source(&input.pack, &plan)?;
-            b.report(0, Some(source.objects().into()));
-            b.report_bytes(0, Some(source.stream_bytes()));
-            if source.objects() == 0 {
-                return Transition::to(Publish {
-                    plan,
-                    checksum: None,
-                });
-            }
-            Transition::to(Entries { plan, unit: 0 })
-        })
-        .await
-    }
-}
-
-/// What lives from slice to slice: threads that work ahead, and the running state of the pack.
-struct Work {
-    units: Units,
-    writer: PackWriter,
-}
-
-impl Step<Restore> for Entries {
-    async fn run(mut self, cx: &mut Context<'_, Restore>) -> StepResult<Restore> {
-        cx.blocking(move |b| {
-            let source = b.env().source(&b.input().pack, &self.plan)?;
-            let dir = own_dir(b);
-            let mut work = match b.take_local() {
-                Some(work) => work,
-                None => self.open(b, &source)?,
-            };
-            let mut bytes = source.bytes_before(self.unit);
-            let total = (u64::from(source.objects()), source.stream_bytes());
-            while let Some(encoded) = work.units.next_unit() {
-                let encoded = encoded?;
-                let interrupt = Arc::clone(b.interrupt());
-                let interrupted = || interrupt.load(Ordering::Relaxed);
-                let mut pack = b.append_file_in(&dir, PACK)?;
-                let rows = work
-                    .writer
-                    .append(&source, &encoded, &mut pack, &interrupted)?;
-                b.append_file_in(&dir, TABLE)?.append(&rows)?;
-                #[cfg(test)]
-                b.env().units.fetch_add(1, Ordering::Relaxed);
-                self.unit += 1;
-                bytes += source.unit(encoded.unit).1.bytes;
-                b.report(work.writer.entries() as u64, Some(total.0));
-                b.report_bytes(bytes, Some(total.1));
-                if b.should_yield() && self.unit < source.units() {
-                    b.keep_local(work);
-                    return Transition::to(self);
-                }
-            }
-            let checksum = work.writer.finish(&mut b.append_file_in(&dir, PACK)?)?;
-            Transition::to(Index {
-                plan: self.plan,
-                checksum: checksum.to_string(),
-            })
-        })
-        .await
-    }
-}
-
-impl Entries {
-    fn open(&self, b: &mut Blocking<Restore>, source: &Arc<Source>) -> Result<Work, StepError> {
-        let dir = own_dir(b);
-        let mut pack = b.append_file_in(&dir, PACK)?;
-        let writer = if pack.len() == 0 {
-            PackWriter::begin(source.objects(), &mut pack)?
-        } else {
-            let pack = b.read_file(PACK)?;
-            PackWriter::resume(source.first_rank(self.unit), pack, b.read_file(TABLE)?)?
-        };
-        Ok(Work {
-            units: Units::start(source, self.unit, b.env().threads),
-            writer,
-        })
-    }
-}
-
-impl Step<Restore> for Index {
-    async fn run(self, cx: &mut Context<'_, Restore>) -> StepResult<Restore> {
-        cx.blocking(move |b| {
-            let source = b.env().source(&b.input().pack, &self.plan)?;
-            let checksum = ObjectId::from_hex(self.checksum.as_bytes());
-            let checksum =
-                checksum.map_err(|_| StepError::fatal("the pack's checksum can't be read"))?;
-            let rows = read_table(b.read_file(TABLE)?)?;
-            let dir = own_dir(b);
-            idx::write(
-                &mut b.append_file_in(&dir, INDEX)?,
-                &source,
-                &rows,
-                checksum,
-            )?;
-            Transition::to(Publish {
-                plan: self.plan,
-                checksum: Some(self.checksum),
-            })
-        })
-        .await
-    }
-}
-
-impl Step<Restore> for Publish {
-    async fn run(self, cx: &mut Context<'_, Restore>) -> StepResult<Restore> {
-        cx.blocking(move |b| {
-            let target = b.input().target();
-            let git_dir = target.git_dir();
-            target.check_unborn()?;
-            publish::skeleton(&target, &own_dir(b).join("skeleton"), b)?;
-            let mut pack_bytes = 0;
-            if let Some(checksum) = self.checksum {
-                let stem = git_dir.join(format!("objects/pack/pack-{checksum}"));
-                let pack = stem.with_extension("pack");
-                b.install(PACK, &pack)?;
-                b.install(INDEX, &stem.with_extension("idx"))?;
-                publish::seal(&stem, b)?;
-                pack_bytes = std::fs::metadata(&pack)
-                    .map_err(RestoreError::io(&pack))?
-                    .len();
-            }
-            let plan = self.plan;
-            if target.bare {
-                return Transition::to(Refs {
-                    plan,
-                    pack_bytes,
-                    no_tree: None,
-                });
-            }
-            Transition::to(Tree { plan, pack_bytes })
-        })
-        .await
-    }
-}
-
-impl Step<Restore> for Tree {
-    async fn run(self, cx: &mut Context<'_, Restore>) -> StepResult<Restore> {
-        cx.blocking(move |b| {
-            let source = b.env().source(&b.input().pack, &self.plan)?;
-            let target = b.input().target();
-            target.check_unborn()?;
-            let mut no_tree = None;
-            if let Some(head) = worktree::head(source.newest().refs()) {
-                let scratch = own_dir(b).join("tree");
-                match worktree::check_out(&target, &scratch, head, b.interrupt(), b)? {
-                    Ok(()) => worktree::move_in(&target, &scratch, b)?,
-                    Err(reason) => {
-                        publish::remove_dir(&scratch, b)?;
-                        b.note(format!("the working tree was not written: {reason}"));
-                        no_tree = Some(reason);
-                    }
-                }
-            }
-            Transition::to(Refs {
-                plan: self.plan,
-                pack_bytes: self.pack_bytes,
-                no_tree,
-            })
-        })
-        .await
-    }
-}
-
-impl Step<Restore> for Refs {
-    async fn run(self, cx: &mut Context<'_, Restore>) -> StepResult<Restore> {
-        cx.blocking(move |b| {
-            let source = b.env().source(&b.input().pack, &self.plan)?;
-            let target = b.input().target();
-            // What has a HEAD is in use: all but the operation's record was written before.
-            if target.check_unborn().is_ok() {
-                publish::refs(&target.git_dir(), source.newest().refs(), b)?;
-            }
-            Transition::done(Output {
-                objects: source.objects().into(),
-                pack_bytes: self.pack_bytes,
-                no_tree: self.no_tree,
-            })
-        })
-        .await
-    }
+/// Whether there is nothing at all where the pack was: of a disk that was unplugged an empty directory
+/// may be left.
+fn is_gone(pack: &Path) -> bool {
+    std::fs::read_dir(pack).map_or(true, |mut entries| entries.next().is_none())
 }
 
 /// The operation's own directory on the target's file system.
-fn own_dir(b: &Blocking<Restore>) -> PathBuf {
+pub(super) fn own_dir(b: &Blocking<Restore>) -> PathBuf {
     let store = b.input().target().git_dir().join(publish::STORE_NAME);
     store.join("ops").join(b.id())
 }
@@ -405,7 +199,6 @@ impl Disk for Blocking<Restore> {
 
 impl From<RestoreError> for StepError {
     fn from(error: RestoreError) -> Self {
-        use super::super::format::FormatError;
         match error {
             RestoreError::Interrupted => Self::transient(error),
             RestoreError::Io { path, source }
@@ -415,6 +208,14 @@ impl From<RestoreError> for StepError {
                     Ok(error) => error,
                     Err(error) => Self::from(error).context(format!("'{}'", path.display())),
                 }
+            }
+            error @ (RestoreError::Gone { .. } | RestoreError::Replaced { .. }) => {
+                let hint = "put the pack back as it was, then continue; or delete the operation and \
+                            restore again";
+                Self::needs_user(error, hint)
+            }
+            error @ RestoreError::Appeared { .. } => {
+                Self::needs_user(error, "move it away, then continue")
             }
             error => Self::fatal(error),
         }

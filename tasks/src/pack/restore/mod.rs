@@ -19,6 +19,7 @@ pub mod source;
 pub mod writer;
 
 pub(in crate::pack) mod objects;
+mod steps;
 #[cfg(test)]
 pub(in crate::pack) mod tests;
 mod worktree;

@@ -9,9 +9,12 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use gix::bstr::{BStr, ByteSlice as _};
+use rustix::fs::CWD;
+use rustix::io::Errno;
 
 use super::super::format::{RefTarget, Refs};
 use super::RestoreError;
+use crate::rename::rename_new;
 
 /// Where an operation's store lies within a Git directory.
 pub const STORE_NAME: &str = "mug";
@@ -67,11 +70,11 @@ impl Target {
 
     /// Refuses a directory that has a `HEAD`, which somebody else wrote.
     pub fn check_unborn(&self) -> Result<(), RestoreError> {
-        match self.git_dir().join("HEAD").symlink_metadata() {
+        let head = self.git_dir().join(HEAD);
+        match head.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            _ => Err(RestoreError::TargetTaken {
-                path: self.path.clone(),
-            }),
+            Err(error) => Err(RestoreError::io(&head)(error)),
+            Ok(_) => Err(RestoreError::Appeared { path: head }),
         }
     }
 }
@@ -98,7 +101,15 @@ pub trait Disk {
 
 /// Moves what `git init` would make into the Git directory, all but `HEAD`. `scratch` is a
 /// directory of the operation on the same file system; it is emptied.
-pub fn skeleton(target: &Target, scratch: &Path, disk: &dyn Disk) -> Result<(), RestoreError> {
+///
+/// Where `refs` say that history was cut off or objects were left out, Git is told: without that it
+/// would take the repository for a broken one.
+pub fn skeleton(
+    target: &Target,
+    scratch: &Path,
+    refs: &Refs,
+    disk: &dyn Disk,
+) -> Result<(), RestoreError> {
     let git_dir = target.git_dir();
     let error = |path: &Path, error| RestoreError::io(path)(error);
     remove_dir(scratch, disk)?;
@@ -115,20 +126,63 @@ pub fn skeleton(target: &Target, scratch: &Path, disk: &dyn Disk) -> Result<(), 
     } else {
         scratch.join(".git")
     };
+    if !refs.shallow.is_empty() {
+        let path = made.join("shallow");
+        fs::write(&path, shallow(refs)).map_err(|e| error(&path, e))?;
+    }
+    if !refs.missing.is_empty() {
+        let path = made.join("config");
+        partial_config(&path).map_err(|e| error(&path, e))?;
+    }
     disk.sync_tree(&made).map_err(|e| error(&made, e))?;
     for entry in fs::read_dir(&made).map_err(|e| error(&made, e))? {
         let entry = entry.map_err(|e| error(&made, e))?;
         let to = git_dir.join(entry.file_name());
-        if entry.file_name() == "HEAD" || to.symlink_metadata().is_ok() {
+        if entry.file_name() == "HEAD" {
             continue;
         }
-        fs::rename(entry.path(), &to).map_err(|e| error(&to, e))?;
+        match rename_new(CWD, &entry.path(), CWD, &to) {
+            // It was moved there before.
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(failed) => return Err(error(&to, failed.into())),
+        }
     }
     disk.sync(&git_dir).map_err(|e| error(&git_dir, e))?;
     remove_dir(scratch, disk)
 }
 
-/// Writes the refs: those that name objects as packed refs, symbolic ones as files, then `HEAD`.
+/// Git's `shallow` file.
+fn shallow(refs: &Refs) -> Vec<u8> {
+    let lines = refs.shallow.iter().map(|oid| format!("{oid}\n"));
+    lines.collect::<String>().into_bytes()
+}
+
+/// Says in a new repository's configuration that objects are promised, as a partial clone's does;
+/// the remote that promises them has no URL yet.
+fn partial_config(path: &Path) -> io::Result<()> {
+    let set = || -> gix::Result<Vec<u8>> {
+        let source = gix::config::Source::Local;
+        let mut config = gix::config::File::from_path_no_includes(path.to_owned(), source)?;
+        config.set_raw_value("core.repositoryformatversion", "1")?;
+        config.set_raw_value("extensions.partialClone", "origin")?;
+        config.set_raw_value("remote.origin.promisor", "true")?;
+        Ok(config.to_bstring().into())
+    };
+    let bytes = set().map_err(|error| io::Error::other(error.to_string()))?;
+    fs::write(path, bytes)
+}
+
+/// Makes the pack one whose objects may name others that are not there.
+pub fn promise(stem: &Path, disk: &dyn Disk) -> Result<(), RestoreError> {
+    let path = stem.with_extension("promisor");
+    let make = || {
+        fs::write(&path, b"")?;
+        disk.sync(&path)
+    };
+    make().map_err(RestoreError::io(&path))
+}
+
+/// Writes the refs: those that name objects as packed refs, symbolic ones as files.
 pub fn refs(git_dir: &Path, refs: &Refs, disk: &dyn Disk) -> Result<(), RestoreError> {
     let packed = packed_refs(refs);
     if !packed.is_empty() {
@@ -142,13 +196,49 @@ pub fn refs(git_dir: &Path, refs: &Refs, disk: &dyn Disk) -> Result<(), RestoreE
             write_file(&path, &symbolic(to.as_bstr()), disk)?;
         }
     }
+    Ok(())
+}
+
+const HEAD: &str = "HEAD";
+
+/// Writes `HEAD` into the operation's directory `own`, from where [`install_head`] takes it.
+pub fn prepare_head(own: &Path, refs: &Refs, disk: &dyn Disk) -> Result<(), RestoreError> {
     let head = match &refs.head {
         Some(RefTarget::Object(oid)) => format!("{oid}\n").into_bytes(),
         Some(RefTarget::Symbolic(to)) => symbolic(to.as_bstr()),
         // Git needs one; a branch that does not exist is what a new repository has.
         None => symbolic(b"refs/heads/main".as_bstr()),
     };
-    write_file(&git_dir.join("HEAD"), &head, disk)
+    fs::create_dir_all(own).map_err(RestoreError::io(own))?;
+    write_file(&own.join(HEAD), &head, disk)
+}
+
+/// Whether `HEAD` is still to be installed. One that somebody else made is an error.
+pub fn awaits_head(own: &Path, target: &Target) -> Result<bool, RestoreError> {
+    let head = target.git_dir().join(HEAD);
+    match (own.join(HEAD).exists(), head.symlink_metadata().is_ok()) {
+        (true, false) => Ok(true),
+        (false, true) => Ok(false),
+        (true, true) => Err(RestoreError::Appeared { path: head }),
+        (false, false) => Err(RestoreError::Unfinished {
+            reason: "its HEAD is gone",
+        }),
+    }
+}
+
+/// Moves `HEAD` from the operation's directory into the repository, which it makes one. It replaces
+/// nothing: whoever made a repository there meanwhile keeps it.
+pub fn install_head(own: &Path, git_dir: &Path, disk: &dyn Disk) -> Result<(), RestoreError> {
+    let head = git_dir.join(HEAD);
+    match rename_new(CWD, &own.join(HEAD), CWD, &head) {
+        Ok(()) => {}
+        Err(Errno::EXIST) => return Err(RestoreError::Appeared { path: head }),
+        Err(error) => return Err(RestoreError::io(&head)(error.into())),
+    }
+    for dir in [git_dir, own] {
+        disk.sync(dir).map_err(RestoreError::io(dir))?;
+    }
+    Ok(())
 }
 
 fn packed_refs(refs: &Refs) -> Vec<u8> {

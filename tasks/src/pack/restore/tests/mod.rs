@@ -6,4 +6,3 @@ pub(in crate::pack) mod fixture;
 mod hostile;
 mod operation;
 pub(in crate::pack) mod plain;
-mod tree;

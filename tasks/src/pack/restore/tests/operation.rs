@@ -236,7 +236,8 @@ async fn an_empty_repository_comes_back_empty() {
         Output {
             objects: 0,
             pack_bytes: 0,
-            no_tree: None
+            written: None,
+            no_tree: None,
         }
     );
     assert_eq!(

@@ -47,9 +47,19 @@ pub(in crate::pack) fn encode(
 fn restore(pack_dir: &Path, target: &Target) {
     restore_objects(pack_dir, target);
     let source = source::open(pack_dir).unwrap();
+    publish_refs(&source, target);
+}
+
+fn publish_refs(source: &Source, target: &Target) {
+    let (git_dir, refs) = (target.git_dir(), source.newest().refs());
+    let own = git_dir.join("mug/own");
     for _ in 0..2 {
-        publish::refs(&target.git_dir(), source.newest().refs(), &Plain).unwrap();
+        publish::refs(&git_dir, refs, &Plain).unwrap();
+        publish::prepare_head(&own, refs, &Plain).unwrap();
+        assert!(publish::awaits_head(&own, target).unwrap());
     }
+    publish::install_head(&own, &git_dir, &Plain).unwrap();
+    assert!(!publish::awaits_head(&own, target).unwrap());
 }
 
 /// All but the refs.
@@ -58,8 +68,9 @@ pub(super) fn restore_objects(pack_dir: &Path, target: &Target) {
     target.check_free(None).unwrap();
     let git_dir = target.git_dir();
     let scratch = git_dir.join("mug/scratch");
-    publish::skeleton(target, &scratch, &Plain).unwrap();
-    publish::skeleton(target, &scratch, &Plain).unwrap();
+    for _ in 0..2 {
+        publish::skeleton(target, &scratch, source.newest().refs(), &Plain).unwrap();
+    }
     let (pack, table, checksum) = encode(&source, 2).unwrap();
     let stem = git_dir.join(format!("objects/pack/pack-{checksum}"));
     fs::write(stem.with_extension("pack"), pack).unwrap();

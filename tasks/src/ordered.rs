@@ -28,6 +28,8 @@ struct State<T> {
     done: BTreeMap<usize, T>,
     stopped: bool,
     panicked: bool,
+    /// Threads that have not ended.
+    running: usize,
 }
 
 impl<T: Send + 'static> Ordered<T> {
@@ -48,6 +50,7 @@ impl<T: Send + 'static> Ordered<T> {
             done: BTreeMap::new(),
             stopped: false,
             panicked: false,
+            running: threads.max(1),
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
@@ -63,6 +66,16 @@ impl<T: Send + 'static> Ordered<T> {
 }
 
 impl<T> Ordered<T> {
+    /// Ends the threads, and waits until each is done with its present job.
+    pub(crate) fn stop(&mut self) {
+        let mut state = self.shared.lock();
+        state.stopped = true;
+        self.shared.changed.notify_all();
+        while state.running > 0 {
+            state = self.shared.wait(state);
+        }
+    }
+
     /// Waits for the next result; `None` behind the last.
     ///
     /// # Panics
@@ -98,13 +111,18 @@ impl<T> Shared<T> {
     }
 
     fn work(&self, mut worker: impl FnMut(usize) -> T) {
-        let guard = PanicGuard(self);
+        let mut guard = Guard {
+            shared: self,
+            panicked: true,
+        };
         while let Some(job) = self.take() {
             let result = worker(job);
             self.lock().done.insert(job, result);
             self.changed.notify_all();
         }
-        std::mem::forget(guard);
+        // What the worker holds is dropped before anybody is told that it ended.
+        drop(worker);
+        guard.panicked = false;
     }
 
     fn take(&self) -> Option<usize> {
@@ -121,13 +139,19 @@ impl<T> Shared<T> {
     }
 }
 
-/// Tells the reader when a worker unwinds, which would otherwise wait forever.
-struct PanicGuard<'a, T>(&'a Shared<T>);
+/// Tells of a thread's end; the reader, which would otherwise wait forever, of one that unwinds.
+struct Guard<'a, T> {
+    shared: &'a Shared<T>,
+    panicked: bool,
+}
 
-impl<T> Drop for PanicGuard<'_, T> {
+impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
-        self.0.lock().panicked = true;
-        self.0.changed.notify_all();
+        let mut state = self.shared.lock();
+        state.running -= 1;
+        state.panicked |= self.panicked;
+        drop(state);
+        self.shared.changed.notify_all();
     }
 }
 
@@ -184,6 +208,20 @@ mod tests {
         while Arc::strong_count(&alive) > 1 {
             std::thread::yield_now();
         }
+    }
+
+    #[test]
+    fn stopped_it_has_no_threads() {
+        let alive = Arc::new(());
+        let worker = || {
+            let alive = Arc::clone(&alive);
+            move |job| (Arc::strong_count(&alive), job).1
+        };
+        let mut ordered = Ordered::start(0..usize::MAX, 3, 4, worker);
+        assert_eq!(ordered.next(), Some(0));
+        ordered.stop();
+        ordered.stop();
+        assert_eq!(Arc::strong_count(&alive), 1);
     }
 
     #[test]
