@@ -113,12 +113,14 @@ fn a_ref_that_does_not_exist() {
 }
 
 #[test]
-fn a_pack_that_is_there_already() {
+fn a_pack_that_is_there_already_and_has_it_all() {
     let scratch = Scratch::new();
     let repository = scratch.repository("source.git", true, Shape::SMALL);
     create(&scratch, &repository, &[]).ok();
-    let output = create(&scratch, &repository, &[]).exits(1);
-    assert!(output.stderr.contains("is a pack already"), "{output}");
+    let before = end_to_end::files(&scratch.join("out"));
+    let output = create(&scratch, &repository, &[]).ok();
+    assert!(output.stdout.contains("nothing new"), "{output}");
+    assert_eq!(end_to_end::files(&scratch.join("out")), before);
 }
 
 #[test]

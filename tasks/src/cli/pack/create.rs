@@ -16,8 +16,8 @@ use crate::cli::ui::{Ui, format, text};
 /// Arguments of `mug pack create`.
 #[derive(Debug, clap::Args)]
 pub(super) struct CreateArgs {
-    /// The directory to make; it may exist if it is empty. With `--format git`, a
-    /// file that does not exist
+    /// The directory to make; if it is a pack already, a layer with what is new is
+    /// added. With `--format git`, a file that does not exist
     dir: PathBuf,
     /// Refs to pack: names, short names or globs; all when none is given. With
     /// `--format git` also `^<revision>` and `<revision>..<ref>`, to leave out
@@ -148,10 +148,21 @@ fn check(input: &Input) -> Result<(), Error> {
 
 fn summary(done: &Done<Summary>, dir: &Path) -> String {
     let pack = &done.output;
+    let dir = text::plain(&dir.display().to_string());
+    let layers = match pack.layers {
+        ..=1 => String::new(),
+        layers => format!("; layer {}", format::count(layers)),
+    };
+    if pack.unchanged {
+        return format!("{dir}: nothing new, nothing changed");
+    }
+    if pack.objects == 0 && pack.layers > 1 {
+        return format!("{dir}: new refs, no new objects{layers}");
+    }
     format!(
-        "{}: {} objects, {} ({} before compression), in {}",
-        text::plain(&dir.display().to_string()),
+        "{dir}: {}{} objects, {} ({} before compression), in {}{layers}",
         format::count(pack.objects),
+        if pack.layers > 1 { " new" } else { "" },
         format::bytes(pack.stored_bytes),
         format::bytes(pack.raw_bytes),
         format::duration(done.elapsed),

@@ -49,11 +49,11 @@ pub enum CreateError {
         "{} is a relative path; an operation may be continued from anywhere, so it needs the whole path", .0.display()
     )]
     Relative(PathBuf),
-    /// The output is a pack already.
-    #[error("{} is a pack already; choose another directory (adding to a pack is not possible yet)", .0.display())]
-    Exists(PathBuf),
+    /// The pack in the output is not what it was when the operation began.
+    #[error("the pack {} was changed by another process in the meantime", .0.display())]
+    Changed(PathBuf),
     /// The output holds something else.
-    #[error("{} is not empty; choose a new or empty directory", .0.display())]
+    #[error("{} is not empty, and no pack; choose a pack, or a new or empty directory", .0.display())]
     NotEmpty(PathBuf),
     /// Another operation works in the output.
     #[error("{} holds the unfinished work of {id}; continue that operation, or delete it and the directory", path.display())]
@@ -69,9 +69,10 @@ pub enum CreateError {
 }
 
 impl CreateError {
-    /// Whether the sources were replaced underneath, so that planning anew can help.
+    /// Whether the sources or the pack were replaced underneath, so that planning anew can help.
     pub(super) const fn is_gone(&self) -> bool {
         match self {
+            Self::Changed(_) => true,
             Self::Source(error)
             | Self::Scan(ScanError::Source(error))
             | Self::Plan(PlanError::Source(error))
@@ -114,9 +115,7 @@ impl From<CreateError> for StepError {
             CreateError::Scan(ScanError::Stopped) | CreateError::Plan(PlanError::Stopped) => {
                 Self::transient(error)
             }
-            CreateError::Exists(_) | CreateError::NotEmpty(_) | CreateError::Unfinished { .. } => {
-                Self::fatal(error)
-            }
+            CreateError::NotEmpty(_) | CreateError::Unfinished { .. } => Self::fatal(error),
             error => match error.into_io() {
                 // Its class says what can be done: a full disk is no reason to give up.
                 Ok((io, Some(what))) => Self::from(io).context(what),

@@ -5,12 +5,17 @@ use std::{sync::Arc, time::Duration};
 use resume_runtime::{Blocking, Context, Step, StepError, StepResult, Transition};
 use serde::{Deserialize, Serialize};
 
-use super::{Create, CreateError, index::Index, open, threads};
+use super::{
+    Create, CreateError,
+    course::Course,
+    index::Index,
+    open::{self, Opened},
+    threads,
+};
 use crate::pack::{
     encode::{Frame, Pipeline},
     format::{Digest, FrameRow, MAX_FRAME_FILE, frame_file_name},
     plan::PlanSummary,
-    source::Catalog,
 };
 
 /// How long a frame is waited for before the pause flag is looked at again.
@@ -19,7 +24,8 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// How far the frames are.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Frames {
-    replans: u32,
+    #[serde(flatten)]
+    course: Course,
     plan: Plan,
     /// The next frame.
     next: u32,
@@ -39,19 +45,14 @@ pub(super) struct Plan {
     pub(super) stream: u64,
 }
 
-/// The threads that make the frames.
-struct Local {
-    pipeline: Pipeline,
-}
-
 pub(super) fn file_name(number: u32) -> String {
     frame_file_name(number)
 }
 
 impl Frames {
-    pub(super) const fn new(replans: u32, plan: PlanSummary) -> Self {
+    pub(super) const fn new(course: Course, plan: PlanSummary) -> Self {
         Self {
-            replans,
+            course,
             plan: Plan {
                 entries: plan.entries,
                 frames: plan.frames,
@@ -76,19 +77,16 @@ impl Frames {
     fn slice(mut self, b: &mut Blocking<Create>) -> StepResult<Create> {
         self.report(b);
         if self.next == self.plan.frames {
-            return Transition::to(Index::new(self.plan));
+            return Transition::to(Index::new(self.course, self.plan));
         }
-        let mut local = match b.take_local::<Local>() {
-            Some(local) => local,
-            None => match self.open(b)? {
-                Ok(local) => local,
-                Err(error) => return open::recover(b, error, self.replans, self.files()),
-            },
+        let (mut pipeline, mut opened) = match self.open(b)? {
+            Ok(open) => open,
+            Err(error) => return open::recover(b, error, self.course, self.files()),
         };
         while self.next < self.plan.frames {
             #[cfg(test)]
             b.env().at(&format!("frame {}", self.next));
-            match local.pipeline.next(PATIENCE) {
+            match pipeline.next(PATIENCE) {
                 Ok(Some(frame)) => {
                     self.append(b, &frame)?;
                     #[cfg(test)]
@@ -96,30 +94,36 @@ impl Frames {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    return open::recover(b, error.into(), self.replans, self.files());
+                    return open::recover(b, error.into(), self.course, self.files());
                 }
             }
             self.report(b);
             if b.should_yield() {
-                b.keep_local(local);
+                opened.pipeline = Some(pipeline);
+                b.keep_local(opened);
                 return Transition::to(self);
             }
         }
-        Transition::to(Index::new(self.plan))
+        b.keep_local(opened);
+        Transition::to(Index::new(self.course, self.plan))
     }
 
-    fn open(&self, b: &mut Blocking<Create>) -> Result<Result<Local, CreateError>, StepError> {
-        let plan = open::plan(b)?;
-        let sources = match open::sources(b)? {
-            Ok(sources) => sources,
+    /// The threads at work, taken over from the last slice or started.
+    fn open(
+        &self,
+        b: &mut Blocking<Create>,
+    ) -> Result<Result<(Pipeline, Opened), CreateError>, StepError> {
+        let mut opened = match open::opened(b)? {
+            Ok(opened) => opened,
             Err(error) => return Ok(Err(error)),
         };
-        let catalog = match Catalog::build(&sources) {
-            Ok(catalog) => Arc::new(catalog),
-            Err(error) => return Ok(Err(error.into())),
+        let pipeline = if let Some(pipeline) = opened.pipeline.take() {
+            pipeline
+        } else {
+            let (sources, catalog) = (Arc::clone(&opened.sources), Arc::clone(&opened.catalog));
+            Pipeline::start(open::plan(b)?, sources, catalog, self.next, threads(b))?
         };
-        let pipeline = Pipeline::start(plan, sources, catalog, self.next, threads(b))?;
-        Ok(Ok(Local { pipeline }))
+        Ok(Ok((pipeline, opened)))
     }
 
     fn append(&mut self, b: &mut Blocking<Create>, frame: &Frame) -> Result<(), StepError> {

@@ -6,22 +6,30 @@ use gix_hash::ObjectId;
 use resume_runtime::{Blocking, Context, Step, StepError, StepResult, Transition};
 use serde::{Deserialize, Serialize};
 
-use super::{Create, CreateError, Summary, frames, open, publish::Publish};
+use super::{
+    Create, CreateError, Summary,
+    course::Course,
+    frames,
+    open::{self, Opened},
+    publish::Publish,
+};
 use crate::pack::{
     format::{self, Base, Entry, FileDigest, IndexSource, Kind, LayerManifest, Manifest},
-    plan::PlanFile,
-    source::{Catalog, NONE, Sources},
+    plan::{PlanFile, PlannedEntry},
+    source::NONE,
 };
 
 /// All frames are there.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Index {
+    #[serde(flatten)]
+    course: Course,
     plan: frames::Plan,
 }
 
 impl Index {
-    pub(super) const fn new(plan: frames::Plan) -> Self {
-        Self { plan }
+    pub(super) const fn new(course: Course, plan: frames::Plan) -> Self {
+        Self { course, plan }
     }
 }
 
@@ -39,8 +47,7 @@ impl Index {
         let (entries, stream) = (u64::from(self.plan.entries), self.plan.stream);
         b.report(entries, Some(entries));
         b.report_bytes(stream, Some(stream));
-        let sources = open::sources(b)??;
-        let objects = Objects::read(open::plan(b)?, sources)?;
+        let objects = Objects::read(open::plan(b)?, open::opened(b)??)?;
         // A pack without objects has no frames, and nothing has opened their table yet.
         b.append_file(open::FRAME_TABLE)?;
         let rows = frames::decode_rows(&open::read(b, open::FRAME_TABLE)?);
@@ -64,9 +71,22 @@ impl Index {
         let layer = LayerManifest::new(entries, stream, lengths, index, refs);
         let stored: u64 = layer.files.iter().map(|file| file.bytes).sum();
         let id = layer.id.to_string();
-        let manifest = Manifest::new(vec![layer]).to_bytes();
+        let mut layers = if self.course.adds {
+            let kept = open::read(b, open::BASE)?;
+            Manifest::parse(&kept, open::BASE.as_ref())
+                .map_err(CreateError::from)?
+                .layers
+        } else {
+            Vec::new()
+        };
+        // Refs that were the pack's before, and are again: without objects, the layer is the same.
+        layers.retain(|older| older.id != layer.id);
+        layers.push(layer);
+        let count = layers.len() as u64;
+        let manifest = Manifest::new(layers).to_bytes();
         b.append_file_in(&work, open::MANIFEST)?.append(&manifest)?;
         Ok(Publish {
+            course: self.course,
             frame_files: files,
             summary: Summary {
                 layer: id,
@@ -74,6 +94,8 @@ impl Index {
                 frames: rows.len() as u64,
                 raw_bytes: stream,
                 stored_bytes: stored + index.bytes + refs.bytes + manifest.len() as u64,
+                layers: count,
+                unchanged: false,
             },
         })
     }
@@ -82,8 +104,7 @@ impl Index {
 /// The plan's entries, by rank and by id.
 struct Objects {
     plan: Arc<PlanFile>,
-    sources: Arc<Sources>,
-    catalog: Catalog,
+    opened: Opened,
     /// The rank of each object, [`NONE`] for those that are not in the pack.
     ranks: Vec<u32>,
 }
@@ -92,9 +113,8 @@ struct Objects {
 const CHUNK: u32 = 4096;
 
 impl Objects {
-    fn read(plan: Arc<PlanFile>, sources: Arc<Sources>) -> Result<Self, CreateError> {
-        let catalog = Catalog::build(&sources)?;
-        let mut ranks = vec![NONE; catalog.len() as usize];
+    fn read(plan: Arc<PlanFile>, opened: Opened) -> Result<Self, CreateError> {
+        let mut ranks = vec![NONE; opened.catalog.len() as usize];
         let mut rank = 0;
         while rank < plan.summary.entries {
             for entry in plan.entries(rank..rank.saturating_add(CHUNK))? {
@@ -107,10 +127,13 @@ impl Objects {
         }
         Ok(Self {
             plan,
-            sources,
-            catalog,
+            opened,
             ranks,
         })
+    }
+
+    fn oid(&self, id: u32) -> ObjectId {
+        ObjectId::Sha1(self.opened.catalog.oid(&self.opened.sources, id))
     }
 }
 
@@ -121,10 +144,7 @@ impl IndexSource for Objects {
 
     fn objects(&self) -> io::Result<impl Iterator<Item = io::Result<(ObjectId, u32)>>> {
         let included = (0..).zip(&self.ranks).filter(|(_, rank)| **rank != NONE);
-        Ok(included.map(|(id, rank)| {
-            let oid = self.catalog.oid(&self.sources, id);
-            Ok((ObjectId::Sha1(oid), *rank))
-        }))
+        Ok(included.map(|(id, rank)| Ok((self.oid(id), *rank))))
     }
 
     fn entries(&self) -> io::Result<impl Iterator<Item = io::Result<Entry>>> {
@@ -148,6 +168,14 @@ impl IndexSource for Objects {
                     size: self.plan.size_of(rank, &entry),
                     base: match entry.base {
                         0 => Base::Whole,
+                        PlannedEntry::EXTERNAL => {
+                            let base = self.plan.external(rank);
+                            let base = base.filter(|id| (*id as usize) < self.ranks.len());
+                            let base = base.ok_or_else(|| {
+                                io::Error::other("the plan lacks a base in an older layer")
+                            })?;
+                            Base::External(self.oid(base))
+                        }
                         base => Base::Distance(base - 1),
                     },
                 })

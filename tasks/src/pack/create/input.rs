@@ -10,7 +10,10 @@ use resume_runtime::path_text;
 use serde::{Deserialize, Serialize};
 
 use super::CreateError;
-use crate::pack::{format::MANIFEST_NAME, select::Repository};
+use crate::pack::{
+    format::{MANIFEST_NAME, PackDir},
+    select::Repository,
+};
 
 /// What to pack, and where to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -18,7 +21,8 @@ pub struct Input {
     /// The repository's Git directory, absolute; that of a linked worktree does too.
     #[serde(with = "path_text")]
     pub repository: PathBuf,
-    /// The directory to make, absolute; it may exist if it is empty.
+    /// The directory to make, absolute; it may exist if it is empty, or a pack, to which a layer is
+    /// added.
     #[serde(with = "path_text")]
     pub output: PathBuf,
     /// The refs to pack: names, short names or globs; empty for all.
@@ -44,8 +48,13 @@ impl Input {
                 return Err(CreateError::Relative(path.clone()));
             }
         }
-        check_output(&self.output, own)?;
+        self.check_output(own)?;
         Ok(Repository::open(&self.repository)?)
+    }
+
+    /// The output must be missing, empty, a pack, or hold nothing but what operation `own` left.
+    pub(super) fn check_output(&self, own: Option<&str>) -> Result<(), CreateError> {
+        check_output(&self.output, own)
     }
 
     /// Where the operation `id` keeps the unfinished files of the result.
@@ -60,7 +69,6 @@ fn work_name(id: &str) -> String {
 
 const WORK: &str = ".mug-";
 
-/// The output must be missing, empty, or hold nothing but what operation `own` left.
 fn check_output(output: &Path, own: Option<&str>) -> Result<(), CreateError> {
     let own = own.map(work_name);
     let entries = match fs::read_dir(output) {
@@ -73,8 +81,9 @@ fn check_output(output: &Path, own: Option<&str>) -> Result<(), CreateError> {
             });
         }
     };
-    if output.join(MANIFEST_NAME).exists() {
-        return Err(CreateError::Exists(output.to_owned()));
+    let is_pack = output.join(MANIFEST_NAME).exists();
+    if is_pack {
+        PackDir::open(output)?;
     }
     for entry in entries {
         let name = entry?.file_name();
@@ -87,6 +96,7 @@ fn check_output(output: &Path, own: Option<&str>) -> Result<(), CreateError> {
                     path: output.to_owned(),
                     id: id.chars().filter(|c| !c.is_control()).collect(),
                 },
+                None if is_pack => continue,
                 None => CreateError::NotEmpty(output.to_owned()),
             },
         );

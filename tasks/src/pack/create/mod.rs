@@ -16,7 +16,21 @@
 //!
 //! Should a source vanish all the same (a pack that could not be linked, say), the operation notes
 //! it in its journal and plans anew, for the same refs.
+//!
+//! # Adding a layer
+//! Where the output is a pack already, the operation makes one more layer, with what the refs reach
+//! and no older layer holds; nothing that is there is touched but the manifest, which is replaced
+//! at the end. A pack is closed: whatever an object in it refers to is in it too. So what is new is
+//! found by walking from the refs and turning back at what the older layers' indexes list; none of
+//! their frames is read. Where much is new, and where older layers were cut off (made from a
+//! shallow or partial clone), everything is scanned as for a first layer, and what is held is left
+//! out. Both are decided by the sources and the pack alone, so that the bytes follow from them.
+//!
+//! The manifest is compared before it is replaced, under a lock; one that has changed means that
+//! the layer is planned anew.
 
+mod base;
+mod course;
 mod error;
 mod frames;
 mod index;
@@ -35,7 +49,7 @@ use serde::{Deserialize, Serialize};
 pub use error::CreateError;
 pub use input::Input;
 
-use crate::pack::format::DEFAULT_FRAME_SIZE;
+use crate::pack::format::{DEFAULT_FRAME_SIZE, Manifest};
 
 use frames::Frames;
 use index::Index;
@@ -58,6 +72,9 @@ pub struct Env {
     /// Small frames and short slices, so that a small repository has many.
     #[cfg(test)]
     small: bool,
+    /// New objects of a layer are never found by a walk.
+    #[cfg(test)]
+    scan_all: bool,
 }
 
 impl Env {
@@ -69,6 +86,8 @@ impl Env {
             hook: None,
             #[cfg(test)]
             small: false,
+            #[cfg(test)]
+            scan_all: false,
         }
     }
 
@@ -92,6 +111,16 @@ impl Env {
         scan::FIRST_SLICE
     }
 
+    /// How many new objects, of so many that there are, are found by a walk.
+    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "only tests differ"))]
+    fn most_new(&self, objects: u32) -> u32 {
+        #[cfg(test)]
+        if self.scan_all {
+            return 0;
+        }
+        scan::NEW_AT_LEAST.max(objects / scan::NEW_OF)
+    }
+
     /// A place where tests can interfere.
     #[cfg(test)]
     fn at(&self, place: &str) {
@@ -108,7 +137,7 @@ impl Env {
 /// What was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The layer's id, 64 hex digits.
+    /// The layer's id, 64 hex digits; where nothing was added, that of the newest one.
     pub layer: String,
     /// The number of objects.
     pub objects: u64,
@@ -116,8 +145,30 @@ pub struct Summary {
     pub frames: u64,
     /// The length of the stream that the frames hold.
     pub raw_bytes: u64,
-    /// The length of all files of the pack.
+    /// The length of all files that were written: of the layer, and the manifest.
     pub stored_bytes: u64,
+    /// How many layers the pack has now.
+    #[serde(default)]
+    pub layers: u64,
+    /// Whether there was nothing to add: same refs, no new objects.
+    #[serde(default)]
+    pub unchanged: bool,
+}
+
+impl Summary {
+    /// Nothing was added to the pack with this manifest.
+    fn nothing(manifest: &Manifest) -> Self {
+        let newest = manifest.layers.last();
+        Self {
+            layer: newest.map(|layer| layer.id.to_string()).unwrap_or_default(),
+            objects: 0,
+            frames: 0,
+            raw_bytes: 0,
+            stored_bytes: 0,
+            layers: manifest.layers.len() as u64,
+            unchanged: true,
+        }
+    }
 }
 
 /// The machine.

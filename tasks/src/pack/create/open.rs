@@ -1,19 +1,26 @@
 //! Taking up what earlier steps, perhaps of another process, have written.
 
-use std::{io::Read as _, path::PathBuf, sync::Arc};
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use resume_runtime::{Blocking, StepError, StepResult, Transition};
 
-use super::{Create, CreateError, frames, prepare::Prepare};
+use super::{Create, CreateError, course::Course, frames, prepare::Prepare};
 use crate::pack::{
+    encode::Pipeline,
     format::Refs,
     plan::PlanFile,
-    scan::Universe,
-    source::{SourceList, Sources},
+    scan::{ScanError, Universe},
+    select::{self, Repository},
+    source::{Catalog, SourceList, Sources},
 };
 
 /// The files of the operation.
 pub(super) const SOURCES: &str = "sources";
+pub(super) const BASE: &str = "base";
 pub(super) const SCAN: &str = "scan";
 pub(super) const PLAN: &str = "plan";
 pub(super) const FRAME_TABLE: &str = "frame-table";
@@ -46,6 +53,37 @@ pub(super) fn sources(b: &mut B) -> Result<Result<Arc<Sources>, CreateError>, St
     Ok(opened.map(Arc::new).map_err(CreateError::from))
 }
 
+/// Sources and catalog, kept from step to step.
+pub(super) struct Opened {
+    pub(super) sources: Arc<Sources>,
+    pub(super) catalog: Arc<Catalog>,
+    /// The threads that make the frames, once they are at work.
+    pub(super) pipeline: Option<Pipeline>,
+}
+
+impl Opened {
+    pub(super) fn new(sources: &Arc<Sources>, catalog: &Arc<Catalog>) -> Self {
+        Self {
+            sources: Arc::clone(sources),
+            catalog: Arc::clone(catalog),
+            pipeline: None,
+        }
+    }
+}
+
+/// The sources with their catalog, as an earlier step left them or opened anew.
+pub(super) fn opened(b: &mut B) -> Result<Result<Opened, CreateError>, StepError> {
+    if let Some(opened) = b.take_local::<Opened>() {
+        return Ok(Ok(opened));
+    }
+    let sources = match sources(b)? {
+        Ok(sources) => sources,
+        Err(error) => return Ok(Err(error)),
+    };
+    let catalog = Catalog::build(&sources).map_err(CreateError::from);
+    Ok(catalog.map(|catalog| Opened::new(&sources, &Arc::new(catalog))))
+}
+
 /// The objects of the sources.
 pub(super) fn universe(b: &mut B) -> Result<Result<Universe, CreateError>, StepError> {
     let read = |sources| Universe::read(sources).map_err(CreateError::from);
@@ -58,30 +96,67 @@ pub(super) fn refs(b: &mut B) -> Result<Refs, StepError> {
     Refs::parse(&bytes, REFS.as_ref()).map_err(|error| CreateError::from(error).into())
 }
 
+/// The numbers of the objects that the refs point to.
+pub(super) fn tips(
+    b: &mut B,
+    sources: &Sources,
+    catalog: &Catalog,
+) -> Result<Result<Vec<u32>, ScanError>, StepError> {
+    let refs = refs(b)?;
+    let mut tips = Vec::new();
+    for (name, id) in select::tips(&refs) {
+        let mut oid = [0; 20];
+        oid.copy_from_slice(id.as_slice());
+        let Some(tip) = catalog.find(sources, &oid) else {
+            let damage = sources.damage(&oid).map(ScanError::from);
+            return Ok(Err(damage.unwrap_or(ScanError::MissingTip {
+                name: name.to_string(),
+                id: id.to_string(),
+            })));
+        };
+        tips.push(tip);
+    }
+    Ok(Ok(tips))
+}
+
 /// The plan.
 pub(super) fn plan(b: &mut B) -> Result<Arc<PlanFile>, StepError> {
     let plan = PlanFile::open(b.read_file(PLAN)?).map_err(CreateError::from)?;
     Ok(Arc::new(plan))
 }
 
+/// A missing object has another reason in a partial clone.
+pub(super) fn missing(b: &B, error: ScanError) -> CreateError {
+    let lacking = matches!(
+        error,
+        ScanError::Missing { .. } | ScanError::MissingTip { .. }
+    );
+    let partial = || Repository::open(&b.input().repository).is_ok_and(|git| git.is_partial());
+    if lacking && partial() {
+        CreateError::Partial(error)
+    } else {
+        error.into()
+    }
+}
+
 /// What comes after an error: the error, or the plan made anew if the sources were replaced.
 pub(super) fn recover(
     b: &mut B,
     error: CreateError,
-    replans: u32,
+    course: Course,
     frame_files: u32,
 ) -> StepResult<Create> {
     if !error.is_gone() || b.pause_requested() {
         return Err(error.into());
     }
-    if replans == REPLANS {
+    if course.replans == REPLANS {
         return Err(StepError::needs_user(
             error,
-            "let the repository rest (no `git gc` meanwhile), then resume",
+            "let the repository and the pack rest (no `git gc` meanwhile), then resume",
         ));
     }
     b.note(format!("{error}: planning anew"));
-    for name in [SOURCES, SCAN, PLAN, FRAME_TABLE] {
+    for name in [SOURCES, BASE, SCAN, PLAN, FRAME_TABLE] {
         b.append_file(name)?.restart()?;
     }
     let work = b.input().work(b.id());
@@ -90,6 +165,34 @@ pub(super) fn recover(
             .restart()?;
     }
     Transition::to(Prepare {
-        replans: replans + 1,
+        course: Course {
+            replans: course.replans + 1,
+            adds: false,
+        },
     })
+}
+
+/// The same for complete files, because the pack in `output` changed before they were installed.
+pub(super) fn anew(
+    b: &mut B,
+    course: Course,
+    frame_files: u32,
+    output: &Path,
+) -> StepResult<Create> {
+    let changed = || CreateError::Changed(output.to_owned());
+    let work = b.input().work(b.id());
+    // What was installed before it changed cannot be taken back.
+    b.append_file_in(&work, REFS)
+        .map_err(|_| StepError::fatal(changed()))?;
+    let frames = (0..frame_files).map(frames::file_name);
+    for name in [INDEX, MANIFEST]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(frames)
+    {
+        let file = b.append_file_in(&work, &name);
+        file.and_then(|mut file| file.restart())
+            .map_err(|_| StepError::fatal(changed()))?;
+    }
+    recover(b, changed(), course, frame_files)
 }

@@ -6,28 +6,41 @@ use resume_runtime::{Blocking, Context, Step, StepError, StepResult, Transition}
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Create, CreateError,
+    Create, CreateError, Summary,
+    base::Base,
+    course::Course,
     frames::Frames,
-    open,
+    open::{self, Opened},
+    publish::Publish,
     scan::{Local, Scan},
 };
 use crate::pack::{
     plan::{PlanError, PlanSummary, write_plan},
-    scan::{self, Reach, ScanError, Universe},
-    select::{self, Repository},
+    scan::{self, Reach, ScanError, Set, Universe},
 };
 
 /// The scan is complete.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Plan {
-    replans: u32,
+    #[serde(flatten)]
+    course: Course,
     /// Whether the scan is in the exported slices, not only in this process's memory.
     exported: bool,
 }
 
+/// What is to be done.
+enum Planned {
+    Layer(PlanSummary),
+    /// Nothing: the pack has it all.
+    Nothing(Summary),
+}
+
+/// The objects, which of them are to be packed, and which are held.
+type Found = (Universe, Reach, Option<Set>);
+
 impl Plan {
-    pub(super) const fn new(replans: u32, exported: bool) -> Self {
-        Self { replans, exported }
+    pub(super) const fn new(course: Course, exported: bool) -> Self {
+        Self { course, exported }
     }
 }
 
@@ -43,15 +56,20 @@ impl Plan {
         let local = b.take_local::<Local>();
         if local.is_none() && !self.exported {
             // A short scan that another process kept in memory: it is made again.
-            return Transition::to(Scan::from_start(self.replans));
+            return Transition::to(Scan::from_start(self.course));
         }
         match self.plan(b, local)? {
-            Ok(summary) => Transition::to(Frames::new(self.replans, summary)),
+            Ok(Planned::Layer(summary)) => Transition::to(Frames::new(self.course, summary)),
+            Ok(Planned::Nothing(summary)) => Transition::to(Publish {
+                course: self.course,
+                frame_files: 0,
+                summary,
+            }),
             // A pause: nothing is written yet, and the scan is worth a commit.
             Err(CreateError::Scan(ScanError::Stopped) | CreateError::Plan(PlanError::Stopped)) => {
                 Transition::to(self)
             }
-            Err(error) => open::recover(b, error, self.replans, 0),
+            Err(error) => open::recover(b, error, self.course, 0),
         }
     }
 
@@ -59,14 +77,53 @@ impl Plan {
         &self,
         b: &mut Blocking<Create>,
         local: Option<Local>,
-    ) -> Result<Result<PlanSummary, CreateError>, StepError> {
-        let (universe, in_memory) = match local {
-            Some(Local { universe, scan, .. }) => (universe, Some(scan)),
-            None => match open::universe(b)? {
-                Ok(universe) => (universe, None),
+    ) -> Result<Result<Planned, CreateError>, StepError> {
+        let base = if self.course.adds {
+            match Base::open(b)? {
+                Ok(base) => Some(base),
                 Err(error) => return Ok(Err(error)),
+            }
+        } else {
+            None
+        };
+        let found = match local {
+            Some(Local::New { news, held }) => Ok((news.universe, news.reach, Some(held))),
+            Some(Local::Scanned { universe, scan, .. }) => {
+                self.reach(b, universe, Some(scan), base.as_ref())?
+            }
+            None => match open::universe(b)? {
+                Ok(universe) => self.reach(b, universe, None, base.as_ref())?,
+                Err(error) => Err(error),
             },
         };
+        let (universe, reach, held) = match found {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Some(base) = base.filter(|_| reach.is_empty())
+            && base.refs() == Some(&open::refs(b)?)
+        {
+            return Ok(Ok(Planned::Nothing(Summary::nothing(&base.manifest))));
+        }
+        let (interrupt, frame_size) = (b.interrupt().clone(), b.env().frame_size());
+        let mut out = b.append_file(open::PLAN)?;
+        let stopped = || interrupt.load(Ordering::Relaxed);
+        let held = held.as_ref();
+        let summary = write_plan(&universe, &reach, held, frame_size, &mut out, &stopped);
+        if summary.is_ok() {
+            b.keep_local(Opened::new(&universe.sources, &universe.catalog));
+        }
+        Ok(summary.map(Planned::Layer).map_err(CreateError::from))
+    }
+
+    /// What is to be packed, by the scan of everything; and what is held.
+    fn reach(
+        &self,
+        b: &mut Blocking<Create>,
+        universe: Universe,
+        in_memory: Option<scan::Scan>,
+        base: Option<&Base>,
+    ) -> Result<Result<Found, CreateError>, StepError> {
         let scan = match in_memory {
             Some(scan) if !self.exported => scan,
             _ => {
@@ -78,55 +135,22 @@ impl Plan {
                 scan
             }
         };
-        let interrupt = b.interrupt().clone();
-        let tips = match tips(b, &universe)? {
+        let tips = match open::tips(b, &universe.sources, &universe.catalog)? {
             Ok(tips) => tips,
-            Err(error) => return Ok(Err(missing(b, error))),
+            Err(error) => return Ok(Err(open::missing(b, error))),
         };
-        let reach = match Reach::of(&universe, scan, &tips, &interrupt) {
+        let mut reach = match Reach::of(&universe, scan, &tips, b.interrupt()) {
             Ok(reach) => reach,
-            Err(error) => return Ok(Err(missing(b, error))),
+            Err(error) => return Ok(Err(open::missing(b, error))),
         };
-        let frame_size = b.env().frame_size();
-        let mut out = b.append_file(open::PLAN)?;
-        let stopped = || interrupt.load(Ordering::Relaxed);
-        let summary = write_plan(&universe, &reach, frame_size, &mut out, &stopped);
-        Ok(summary.map_err(CreateError::from))
-    }
-}
-
-/// The numbers of the objects that the refs point to.
-fn tips(
-    b: &mut Blocking<Create>,
-    universe: &Universe,
-) -> Result<Result<Vec<u32>, ScanError>, StepError> {
-    let refs = open::refs(b)?;
-    let mut tips = Vec::new();
-    for (name, id) in select::tips(&refs) {
-        let mut oid = [0; 20];
-        oid.copy_from_slice(id.as_slice());
-        let Some(tip) = universe.catalog.find(&universe.sources, &oid) else {
-            let damage = universe.sources.damage(&oid).map(ScanError::from);
-            return Ok(Err(damage.unwrap_or(ScanError::MissingTip {
-                name: name.to_string(),
-                id: id.to_string(),
-            })));
+        let Some(base) = base else {
+            return Ok(Ok((universe, reach, None)));
         };
-        tips.push(tip);
-    }
-    Ok(Ok(tips))
-}
-
-/// A missing object has another reason in a partial clone.
-fn missing(b: &Blocking<Create>, error: ScanError) -> CreateError {
-    let lacking = matches!(
-        error,
-        ScanError::Missing { .. } | ScanError::MissingTip { .. }
-    );
-    let partial = || Repository::open(&b.input().repository).is_ok_and(|git| git.is_partial());
-    if lacking && partial() {
-        CreateError::Partial(error)
-    } else {
-        error.into()
+        let held = match base.held(&universe.sources, &universe.catalog) {
+            Ok(held) => held,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        reach.leave_out(&held);
+        Ok(Ok((universe, reach, Some(held))))
     }
 }

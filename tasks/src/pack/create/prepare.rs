@@ -1,9 +1,11 @@
 //! Which refs, and which files their objects are read from.
 
+use std::fs;
+
 use resume_runtime::{Blocking, Context, Step, StepError, StepResult, Transition};
 use serde::{Deserialize, Serialize};
 
-use super::{Create, CreateError, open, scan::Scan};
+use super::{Create, CreateError, base, course::Course, open, scan::Scan};
 use crate::pack::source::SourceList;
 
 /// How often the list of sources is made when packs vanish while they are linked.
@@ -12,28 +14,31 @@ const TRIES: u32 = 10;
 /// Nothing is known yet but what is asked for.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Prepare {
-    /// How often the sources vanished before.
-    pub(super) replans: u32,
+    #[serde(flatten)]
+    pub(super) course: Course,
 }
 
 impl Step<Create> for Prepare {
     async fn run(self, cx: &mut Context<'_, Create>) -> StepResult<Create> {
-        let replans = self.replans;
-        cx.blocking(move |b| self.prepare(b)).await?;
-        Transition::to(Scan::from_start(replans))
+        let course = cx.blocking(move |b| self.prepare(b)).await?;
+        Transition::to(Scan::from_start(course))
     }
 }
 
 impl Prepare {
-    fn prepare(&self, b: &mut Blocking<Create>) -> Result<(), StepError> {
+    fn prepare(self, b: &mut Blocking<Create>) -> Result<Course, StepError> {
         b.env().at("prepare");
         let input = b.input().clone();
         let repository = input.check_for(Some(b.id()))?;
         let work = input.work(b.id());
         // Refs before objects: whatever they reach is then among the objects that are listed. They
         // are chosen once; planning anew is for the same refs.
-        if self.replans == 0 {
-            let refs = repository.refs(&input.refs).map_err(CreateError::from)?;
+        let refs = match self.course.replans {
+            0 => Some(repository.refs(&input.refs).map_err(CreateError::from)?),
+            _ => None,
+        };
+        let base = claim(b)?;
+        if let Some(refs) = refs {
             let bytes = refs
                 .to_bytes(open::REFS.as_ref())
                 .map_err(CreateError::from)?;
@@ -54,6 +59,29 @@ impl Prepare {
             b.sync(&link)?;
         }
         b.sync(&links)?;
-        b.append_file(open::SOURCES)?.append(&list.encode())
+        b.append_file(open::SOURCES)?.append(&list.encode())?;
+        if !base.is_empty() {
+            b.append_file(open::BASE)?.append(&base)?;
+        }
+        Ok(Course {
+            adds: !base.is_empty(),
+            ..self.course
+        })
     }
+}
+
+/// Takes the output for this operation alone; gives the manifest of the pack that is there, if any.
+fn claim(b: &Blocking<Create>) -> Result<Vec<u8>, StepError> {
+    let input = b.input();
+    fs::create_dir_all(&input.output)?;
+    let lock = base::lock(&input.output)?;
+    // Looked at before, but not under the lock.
+    input.check_output(Some(b.id()))?;
+    match fs::create_dir(input.work(b.id())) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),
+        _ => {}
+    }
+    let manifest = base::read_manifest(&input.output)?;
+    drop(lock);
+    Ok(manifest)
 }

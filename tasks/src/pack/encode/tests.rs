@@ -47,7 +47,7 @@ impl Made {
         scan.run(&universe, 0, 1, &stop, &|_| false).unwrap();
         let reach = Reach::of(&universe, scan, &tips, &stop).unwrap();
         let mut bytes = Vec::new();
-        write_plan(&universe, &reach, frame_size, &mut bytes, &|| false).unwrap();
+        write_plan(&universe, &reach, None, frame_size, &mut bytes, &|| false).unwrap();
         let plan = Arc::new(PlanFile::open(Cursor::new(bytes)).unwrap());
         Self {
             repo,

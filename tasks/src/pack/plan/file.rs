@@ -16,7 +16,8 @@ const MAGIC: [u8; 8] = *b"mugplan1";
 pub struct PlannedEntry {
     /// The object's number.
     pub id: u32,
-    /// 0 for a whole object; otherwise one more than how many entries before its base comes.
+    /// 0 for a whole object, [`EXTERNAL`](Self::EXTERNAL) for a base in an older layer; otherwise one
+    /// more than how many entries before its base comes.
     pub base: u32,
     /// The entry's size; `u32::MAX` also for all larger ones, whose frames tell it.
     pub size: u32,
@@ -25,6 +26,9 @@ pub struct PlannedEntry {
 }
 
 impl PlannedEntry {
+    /// The base lies in an older layer.
+    pub const EXTERNAL: u32 = 1;
+
     pub(super) const LEN: usize = 13;
 
     pub(super) fn encode(self) -> [u8; Self::LEN] {
@@ -89,12 +93,29 @@ impl PlannedFrame {
     }
 }
 
-pub(super) fn write_header(out: &mut [u8; HEADER_LEN], summary: &PlanSummary, frame_size: u32) {
+const EXTERNAL_LEN: usize = 8;
+
+/// The rank of an entry, and the number of its base.
+pub(super) fn encode_external(rank: u32, base: u32) -> [u8; EXTERNAL_LEN] {
+    let mut out = [0; EXTERNAL_LEN];
+    out[..4].copy_from_slice(&rank.to_le_bytes());
+    out[4..].copy_from_slice(&base.to_le_bytes());
+    out
+}
+
+pub(super) fn write_header(
+    out: &mut [u8; HEADER_LEN],
+    summary: &PlanSummary,
+    frame_size: u32,
+    externals: usize,
+) {
+    let externals = u32::try_from(externals).expect("fewer than there are entries");
     out[..8].copy_from_slice(&MAGIC);
     out[8..12].copy_from_slice(&summary.entries.to_le_bytes());
     out[12..16].copy_from_slice(&summary.frames.to_le_bytes());
     out[16..24].copy_from_slice(&summary.stream.to_le_bytes());
     out[24..28].copy_from_slice(&frame_size.to_le_bytes());
+    out[28..32].copy_from_slice(&externals.to_le_bytes());
 }
 
 /// What a plan can be read from.
@@ -111,6 +132,8 @@ pub struct PlanFile {
     pub frame_size: u32,
     /// The frames.
     pub frames: Vec<PlannedFrame>,
+    /// The entries with bases in older layers, by rank, with the numbers of these bases.
+    externals: Vec<(u32, u32)>,
 }
 
 impl PlanFile {
@@ -128,8 +151,10 @@ impl PlanFile {
             stream: u64_at(&header, 16),
         };
         let frame_size = u32_at(&header, 24);
+        let externals = u32_at(&header, 28);
         let entries_end = entry_offset(summary.entries);
-        let length = entries_end + u64::from(summary.frames) * PlannedFrame::LEN as u64;
+        let frames_end = entries_end + u64::from(summary.frames) * PlannedFrame::LEN as u64;
+        let length = frames_end + u64::from(externals) * EXTERNAL_LEN as u64;
         if file.seek(SeekFrom::End(0))? != length {
             return Err(PlanError::Damaged("it has not the length it states"));
         }
@@ -137,6 +162,10 @@ impl PlanFile {
         read_at(&mut *file, &mut bytes, entries_end)?;
         let (rows, _) = bytes.as_chunks::<{ PlannedFrame::LEN }>();
         let frames: Vec<_> = rows.iter().map(|row| PlannedFrame::decode(*row)).collect();
+        let mut bytes = vec![0; externals as usize * EXTERNAL_LEN];
+        read_at(&mut *file, &mut bytes, frames_end)?;
+        let (rows, _) = bytes.as_chunks::<EXTERNAL_LEN>();
+        let externals = rows.iter().map(|row| (u32_at(row, 0), u32_at(row, 4)));
         let fits = |frame: &PlannedFrame| {
             frame.raw > 0
                 && frame.raw <= frame_size
@@ -155,7 +184,14 @@ impl PlanFile {
             summary,
             frame_size,
             frames,
+            externals: externals.collect(),
         })
+    }
+
+    /// The number of the base, in an older layer, of the entry of this rank.
+    pub fn external(&self, rank: u32) -> Option<u32> {
+        let at = self.externals.binary_search_by_key(&rank, |row| row.0);
+        at.ok().map(|at| self.externals[at].1)
     }
 
     /// The entries of the given ranks.

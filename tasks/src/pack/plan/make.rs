@@ -4,11 +4,11 @@ use std::io::Write;
 
 use super::{
     PlanError,
-    file::{HEADER_LEN, PlannedEntry, PlannedFrame, write_header},
+    file::{HEADER_LEN, PlannedEntry, PlannedFrame, encode_external, write_header},
     order::order,
 };
 use crate::pack::{
-    scan::{Reach, Universe},
+    scan::{Reach, Set, Universe},
     source::{Kind, NONE, Reader},
 };
 
@@ -25,10 +25,14 @@ pub struct PlanSummary {
 
 /// Writes the plan for what `reach` holds to `out`, and says what it amounts to.
 ///
+/// A delta whose base is not planned stays a delta where `held`, what older layers have, has the
+/// base; otherwise it becomes whole.
+///
 /// Once `stopped` is true it ends with [`PlanError::Stopped`], and nothing is written.
 pub fn write_plan(
     universe: &Universe,
     reach: &Reach,
+    held: Option<&Set>,
     frame_size: u32,
     out: &mut impl Write,
     stopped: &dyn Fn() -> bool,
@@ -42,6 +46,7 @@ pub fn write_plan(
     let mut reader = Reader::new(&universe.sources, &universe.catalog);
     let mut cutter = Cutter::new(frame_size);
     let mut body = Vec::with_capacity(order.len() * PlannedEntry::LEN);
+    let mut externals = Vec::new();
     for (rank, &id) in (0..).zip(&order) {
         if rank % 4096 == 0 && stopped() {
             return Err(PlanError::Stopped);
@@ -51,6 +56,10 @@ pub fn write_plan(
             Some(base) if reach.has(base) => {
                 // A base's rank is smaller: its delta tree follows it.
                 (rank - ranks[base as usize] + 1, universe.shape.size(id))
+            }
+            Some(base) if held.is_some_and(|held| held.has(base)) => {
+                externals.push((rank, base));
+                (PlannedEntry::EXTERNAL, universe.shape.size(id))
             }
             Some(_) => (0, reader.size_after_delta(id)?),
         };
@@ -70,11 +79,14 @@ pub fn write_plan(
         stream,
     };
     let mut header = [0; HEADER_LEN];
-    write_header(&mut header, &summary, frame_size);
+    write_header(&mut header, &summary, frame_size, externals.len());
     out.write_all(&header)?;
     out.write_all(&body)?;
     for frame in frames {
         out.write_all(&frame.encode())?;
+    }
+    for (rank, base) in externals {
+        out.write_all(&encode_external(rank, base))?;
     }
     Ok(summary)
 }

@@ -1,8 +1,8 @@
 //! The plan: which entry comes when, and where the frames are cut; durable before the first frame.
 //!
 //! # Order
-//! Entries with alike content should share a frame. Roots (whole objects, and deltas whose base is
-//! not in the pack, which become whole) are sorted by kind, file name, size (largest first) and id;
+//! Entries with alike content should share a frame. Roots (whole objects, deltas with a base in an
+//! older layer, and those whose base is not in the pack, which become whole) are sorted by kind, file name, size (largest first) and id;
 //! each is followed by its delta tree, depth first, the largest delta first. Nothing of this depends
 //! on where an object lies in its pack, on threads, or on time.
 //!
@@ -12,10 +12,11 @@
 //!
 //! # The file
 //! Little endian: a header of 40 bytes (magic, number of entries, of frames, length of the stream,
-//! frame size); thirteen bytes for each entry (object number, base, size, kind), then 24 for each frame. An
-//! entry larger than a frame is found by its frames, so 32 bits are enough for sizes. The plan names
-//! objects by their numbers in the [`Catalog`](super::source::Catalog), which the operation's list
-//! of sources fixes.
+//! frame size, number of bases in older layers); thirteen bytes for each entry (object number, base,
+//! size, kind), then 24 for each frame, then eight for each base in an older layer (rank of the
+//! delta, object number of the base). An entry larger than a frame is found by its frames, so 32
+//! bits are enough for sizes. The plan names objects by their numbers in the
+//! [`Catalog`](super::source::Catalog), which the operation's list of sources fixes.
 
 mod file;
 mod make;

@@ -39,6 +39,11 @@ pub(in crate::pack) struct Changes {
 impl Level {
     pub(in crate::pack) fn clear(&mut self) {
         self.raw.clear();
+        self.forget_entries();
+    }
+
+    /// Keeps the content alone.
+    pub(super) fn forget_entries(&mut self) {
         self.ends.clear();
         self.ids.clear();
         self.broken = false;

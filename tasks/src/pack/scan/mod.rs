@@ -34,17 +34,21 @@ mod error;
 pub(crate) mod level;
 pub(crate) mod links;
 mod names;
+pub mod news;
 pub mod reach;
+mod set;
 mod slice;
 mod state;
 mod walk;
 
 pub use error::ScanError;
 pub use names::Names;
+pub use news::News;
 pub use reach::{Reach, Reached};
+pub use set::Set;
 pub use state::Scan;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use super::source::{Catalog, Children, Shape, SourceError, Sources};
 
@@ -58,21 +62,35 @@ pub struct Universe {
     pub shape: Shape,
     /// The delta trees.
     pub children: Children,
+    /// The commits whose parents are cut off.
+    pub shallow: HashSet<u32>,
 }
 
 impl Universe {
     /// Reads everything that the files' indexes and entry headers say.
     pub fn read(sources: Arc<Sources>) -> Result<Self, SourceError> {
         let catalog = Catalog::build(&sources)?;
-        let shape = Shape::read(&sources, &catalog)?;
-        let children = Children::of(&catalog, &shape);
-        Ok(Self {
-            sources,
-            catalog: Arc::new(catalog),
-            shape,
-            children,
-        })
+        let shape = Shape::read(&sources, &catalog);
+        Ok(Self::new(sources, Arc::new(catalog), shape))
     }
+
+    fn new(sources: Arc<Sources>, catalog: Arc<Catalog>, shape: Shape) -> Self {
+        Self {
+            children: Children::of(&catalog, &shape),
+            shallow: shallow(&sources, &catalog),
+            sources,
+            catalog,
+            shape,
+        }
+    }
+}
+
+/// The numbers of the commits whose parents are cut off.
+fn shallow(sources: &Sources, catalog: &Catalog) -> HashSet<u32> {
+    let listed = sources.list.shallow.iter();
+    listed
+        .filter_map(|oid| catalog.find(sources, oid))
+        .collect()
 }
 
 #[cfg(test)]

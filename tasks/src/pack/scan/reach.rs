@@ -1,46 +1,28 @@
 //! Peeling off what no tip reaches.
 
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{MutexGuard, PoisonError};
 
-use super::{Names, Scan, ScanError, Universe, links};
+use super::{
+    Names, Scan, ScanError, Set, Universe,
+    links::{self, Link},
+    state::Fault,
+};
 use crate::pack::{
     delta,
     source::{Kind, NONE, Reader, hex},
 };
 
-/// A set of object numbers, a bit each.
-pub struct Set(Vec<u64>);
-
-impl Set {
-    fn new(n: u32) -> Self {
-        Self(vec![0; n as usize / 64 + 1])
-    }
-
-    /// Whether `id` is in the set.
-    pub fn has(&self, id: u32) -> bool {
-        self.0[id as usize / 64] >> (id % 64) & 1 == 1
-    }
-
-    /// Puts `id` in; whether it was not there before.
-    fn put(&mut self, id: u32) -> bool {
-        let fresh = !self.has(id);
-        self.0[id as usize / 64] |= 1 << (id % 64);
-        fresh
-    }
-}
-
 /// The objects that some tips reach.
 pub struct Reached {
-    gone: Set,
-    n: u32,
+    objects: Set,
 }
 
 impl Reached {
     /// Takes everything away that `tips` do not reach; the scan must be complete.
     ///
-    /// `stop` ends it with [`ScanError::Stopped`] once it is true. What is missing is no fault here:
-    /// see [`Scan::check`].
+    /// `stop` ends it with [`ScanError::Stopped`] once it is true. What is missing or damaged is no
+    /// fault here: see [`Scan::check`].
     pub fn of(
         universe: &Universe,
         scan: &Scan,
@@ -58,6 +40,7 @@ impl Reached {
                 .collect(),
             tips: Set::new(n),
             gone: Set::new(n),
+            damaged: Set::new(n),
             loose_ends: Vec::new(),
             trees: Vec::new(),
             stop,
@@ -65,45 +48,58 @@ impl Reached {
         for tip in tips {
             peel.tips.put(*tip);
         }
+        for (id, fault) in &*scan.faults() {
+            if *fault == Fault::Damaged {
+                peel.damaged.put(*id);
+            }
+        }
         peel.run()?;
-        Ok(Self { gone: peel.gone, n })
+        Ok(Self {
+            objects: peel.gone.complement(n),
+        })
     }
 
     /// Whether a tip reaches object `id`.
     pub fn has(&self, id: u32) -> bool {
-        !self.gone.has(id)
+        self.objects.has(id)
     }
 
     /// The number of objects that the tips reach.
     pub fn len(&self) -> u32 {
-        let gone: u32 = self.gone.0.iter().map(|word| word.count_ones()).sum();
-        self.n - gone
+        self.objects.len()
     }
 
     /// Whether the tips reach nothing.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.objects.is_empty()
     }
 }
 
 impl Scan {
-    /// Whether what the `included` objects refer to is there, and of the right kind.
+    /// Whether the `included` objects can be read, and what they refer to is there and of the right
+    /// kind.
     pub fn check(
         &self,
         universe: &Universe,
         included: impl Fn(u32) -> bool,
     ) -> Result<(), ScanError> {
-        let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-        match broken.iter().filter(|id| included(**id)).min() {
-            Some(id) => Err(diagnose(universe, *id)),
+        let faults = self.faults();
+        let faults = faults.iter().map(|(id, _)| *id);
+        let faults = faults.chain(universe.shape.damaged());
+        match faults.filter(|id| included(*id)).min() {
+            Some(id) => Err(diagnose(universe, id)),
             None => Ok(()),
         }
+    }
+
+    fn faults(&self) -> MutexGuard<'_, Vec<(u32, Fault)>> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What the tips reach, and the order of the names.
 pub struct Reach {
-    objects: Reached,
+    objects: Set,
     names: Names,
     places: Vec<u32>,
 }
@@ -111,21 +107,31 @@ pub struct Reach {
 impl Reach {
     /// Takes everything away that `tips` do not reach; the scan must be complete.
     ///
-    /// `stop` ends it with [`ScanError::Stopped`] once it is true. Objects that are missing, or of
-    /// the wrong kind, are an error where a remaining object refers to them.
+    /// `stop` ends it with [`ScanError::Stopped`] once it is true. Objects that are damaged, missing
+    /// or of the wrong kind are an error where they remain or a remaining object refers to them.
     pub fn of(
         universe: &Universe,
         scan: Scan,
         tips: &[u32],
         stop: &AtomicBool,
     ) -> Result<Self, ScanError> {
-        let objects = Reached::of(universe, &scan, tips, stop)?;
+        let Reached { objects } = Reached::of(universe, &scan, tips, stop)?;
         scan.check(universe, |id| objects.has(id))?;
-        Ok(Self {
+        Ok(Self::new(objects, scan.names))
+    }
+
+    /// These objects, with the names that were found for them.
+    pub(super) fn new(objects: Set, names: Names) -> Self {
+        Self {
             objects,
-            places: scan.names.places(),
-            names: scan.names,
-        })
+            places: names.places(),
+            names,
+        }
+    }
+
+    /// Leaves out what is held elsewhere.
+    pub fn leave_out(&mut self, held: &Set) {
+        self.objects.remove_all(held);
     }
 
     /// Whether a tip reaches object `id`.
@@ -155,6 +161,8 @@ struct Peel<'a> {
     counts: Vec<u32>,
     tips: Set,
     gone: Set,
+    /// Objects whose references were not counted.
+    damaged: Set,
     /// Commits and tags that were found unreachable and still hold their references.
     loose_ends: Vec<u32>,
     /// Trees of that sort.
@@ -194,7 +202,7 @@ impl Peel<'_> {
 
     /// Takes `id`, which nothing refers to, away, unless it is a tip.
     fn drop(&mut self, id: u32) {
-        if self.tips.has(id) || !self.gone.put(id) {
+        if self.tips.has(id) || !self.gone.put(id) || self.damaged.has(id) {
             return;
         }
         match self.universe.shape.kind(id) {
@@ -207,10 +215,12 @@ impl Peel<'_> {
     /// Takes back the references of `id`.
     fn release(&mut self, id: u32, content: &[u8]) -> Result<(), ScanError> {
         let kind = self.universe.shape.kind(id);
+        let cut = kind == Kind::Commit && self.universe.shallow.contains(&id);
         let mut held = Vec::new();
         links::of(kind, content, |(oid, kind)| {
             let target = self.reader.find(&oid);
-            if target != NONE && self.universe.shape.kind(target) == kind {
+            let counted = target != NONE && self.universe.shape.known_kind(target) == Some(kind);
+            if counted && !(cut && kind == Kind::Commit) {
                 held.push(target);
             }
         })
@@ -277,43 +287,61 @@ impl Peel<'_> {
     }
 }
 
-/// Which reference of `id` is broken, and how.
+/// What is wrong with `id`, or with which of its references.
 fn diagnose(universe: &Universe, id: u32) -> ScanError {
-    let mut reader = Reader::new(&universe.sources, &universe.catalog);
-    let kind = universe.shape.kind(id);
+    let (sources, catalog, shape) = (&universe.sources, &universe.catalog, &universe.shape);
+    if let Some(damage) = shape.damage(sources, catalog, id) {
+        return damage.into();
+    }
+    let mut reader = Reader::new(sources, catalog);
+    let kind = shape.kind(id);
     let mut content = Vec::new();
     if let Err(error) = reader.object(id, &mut content) {
         return error.into();
     }
-    let by = hex(&reader.oid(id));
+    let cut = universe.shallow.contains(&id);
     let mut first = None;
-    let parsed = links::of(kind, &content, |(oid, expected)| {
-        if first.is_some() {
-            return;
+    let parsed = links::of(kind, &content, |link| {
+        if first.is_none() && !(cut && link.1 == Kind::Commit) {
+            first = fault(universe, &reader, (id, kind), link);
         }
-        first = match reader.find(&oid) {
-            NONE => Some(match universe.sources.damage(&oid) {
-                Some(damage) => damage.into(),
-                None => ScanError::Missing {
-                    id: hex(&oid),
-                    kind: kind.name(),
-                    needed_by: by.clone(),
-                },
-            }),
-            target if universe.shape.kind(target) != expected => Some(ScanError::WrongKind {
-                id: hex(&oid),
-                found: universe.shape.kind(target).name(),
-                expected: expected.name(),
-                kind: kind.name(),
-                by: by.clone(),
-            }),
-            _ => None,
-        };
     });
     match (parsed, first) {
         (Ok(()), Some(error)) => error,
+        (Err(why), _) => reader.damaged(id, why).into(),
         _ => reader
             .damaged(id, "its references changed while it was read")
             .into(),
+    }
+}
+
+/// What is wrong with a reference of the object `by`, if anything is.
+fn fault(
+    universe: &Universe,
+    reader: &Reader<'_>,
+    (by, kind): (u32, Kind),
+    (oid, expected): Link,
+) -> Option<ScanError> {
+    let (sources, catalog, shape) = (&universe.sources, &universe.catalog, &universe.shape);
+    let needed_by = || hex(&reader.oid(by));
+    let target = reader.find(&oid);
+    if target == NONE {
+        let missing = || ScanError::Missing {
+            id: hex(&oid),
+            kind: kind.name(),
+            needed_by: needed_by(),
+        };
+        return Some(sources.damage(&oid).map_or_else(missing, ScanError::from));
+    }
+    match shape.known_kind(target) {
+        None => shape.damage(sources, catalog, target).map(ScanError::from),
+        Some(found) if found != expected => Some(ScanError::WrongKind {
+            id: hex(&oid),
+            found: found.name(),
+            expected: expected.name(),
+            kind: kind.name(),
+            by: needed_by(),
+        }),
+        Some(_) => None,
     }
 }

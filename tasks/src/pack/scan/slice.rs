@@ -2,7 +2,7 @@
 
 use std::sync::{PoisonError, atomic::Ordering::Relaxed};
 
-use super::{Scan, ScanError};
+use super::{Scan, ScanError, state::Fault};
 
 /// LEB128, as used throughout the pack.
 fn put(out: &mut Vec<u8>, mut value: u32) {
@@ -78,11 +78,13 @@ impl Scan {
             out.extend_from_slice(&name);
         }
         put_pairs(out, &pairs);
-        let mut broken =
-            std::mem::take(&mut *self.broken.lock().unwrap_or_else(PoisonError::into_inner));
-        broken.sort_unstable();
-        let broken: Vec<(u32, u32)> = broken.into_iter().map(|id| (id, 0)).collect();
-        put_pairs(out, &broken);
+        let mut faults =
+            std::mem::take(&mut *self.faults.lock().unwrap_or_else(PoisonError::into_inner));
+        faults.sort_unstable();
+        let faults = faults
+            .into_iter()
+            .map(|(id, fault)| (id, u32::from(fault == Fault::Damaged)));
+        put_pairs(out, &faults.collect::<Vec<_>>());
         let size = (out.len() - start - 8) as u64;
         out[start..start + 8].copy_from_slice(&size.to_le_bytes());
     }
@@ -132,15 +134,19 @@ impl Scan {
             self.names.give_number(id, *number, name);
             known(id)
         })?;
-        let mut broken = Vec::new();
-        get_pairs(&mut input, |id, _| {
-            broken.push(id);
+        let mut faults = Vec::new();
+        get_pairs(&mut input, |id, damaged| {
+            let fault = match damaged {
+                0 => Fault::Broken,
+                _ => Fault::Damaged,
+            };
+            faults.push((id, fault));
             known(id)
         })?;
-        self.broken
+        self.faults
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .append(&mut broken);
+            .append(&mut faults);
         Ok(())
     }
 }

@@ -12,10 +12,20 @@ use crate::pack::source::{Kind, Location};
 pub struct Scan {
     pub(super) counts: Vec<AtomicU32>,
     pub(super) names: Names,
-    /// Objects with a reference to something that is missing, or of another kind.
-    pub(super) broken: Mutex<Vec<u32>>,
+    /// Objects with a reference to something that is missing, or of another kind; and those that
+    /// cannot be read themselves, whose references are not counted.
+    pub(super) faults: Mutex<Vec<(u32, Fault)>>,
     pub(super) overflow: AtomicBool,
     roots: Vec<u32>,
+}
+
+/// What is wrong with an object that the tips may or may not reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fault {
+    /// It refers to something that is missing or of another kind.
+    Broken,
+    /// It cannot be read.
+    Damaged,
 }
 
 /// How many delta trees a thread takes at a time.
@@ -51,7 +61,7 @@ impl Scan {
         Self {
             counts: (0..n).map(|_| AtomicU32::new(0)).collect(),
             names,
-            broken: Mutex::default(),
+            faults: Mutex::default(),
             overflow: AtomicBool::new(false),
             roots,
         }

@@ -7,10 +7,11 @@ use super::{
     level::{BROKEN, Changes, Copied, FOREIGN, Level},
     links::{self, Link},
     names::NameCache,
+    state::Fault,
 };
 use crate::pack::{
     delta,
-    source::{Kind, NONE, Reader, Shape},
+    source::{Kind, NONE, Reader, Shape, SourceError},
 };
 
 /// One object of the delta tree at hand, in the order of a walk that goes deep first.
@@ -36,7 +37,15 @@ pub(super) struct Walker<'a> {
     delta: Vec<u8>,
     copies: Vec<Copied>,
     changes: Changes,
-    broken: Vec<u32>,
+    faults: Vec<(u32, Fault)>,
+}
+
+/// How the making of an object went.
+enum Made {
+    /// Well.
+    Whole,
+    /// It cannot be read, nor can what is made of it.
+    Damaged,
 }
 
 impl<'a> Walker<'a> {
@@ -52,27 +61,44 @@ impl<'a> Walker<'a> {
             delta: Vec::new(),
             copies: Vec::new(),
             changes: Changes::default(),
-            broken: Vec::new(),
+            faults: Vec::new(),
         }
     }
 
     /// Makes the object `root` and all deltas above it, and says how many that are.
+    ///
+    /// What is damaged is put on record and counts for nothing: whether it matters is not known yet.
     pub(super) fn delta_tree(&mut self, root: u32) -> Result<u64, ScanError> {
         self.list(root);
         let kind = self.universe.shape.kind(root);
         let nodes = std::mem::take(&mut self.nodes);
-        let made = nodes.iter().try_for_each(|node| self.make(kind, node));
+        let made = self.make_all(kind, &nodes);
         let count = nodes.len() as u64;
         self.nodes = nodes;
-        if !self.broken.is_empty() {
+        if !self.faults.is_empty() {
             let mut all = self
                 .scan
-                .broken
+                .faults
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            all.append(&mut self.broken);
+            all.append(&mut self.faults);
         }
         made.map(|()| count)
+    }
+
+    fn make_all(&mut self, kind: Kind, nodes: &[Node]) -> Result<(), ScanError> {
+        let mut at = 0;
+        while let Some(node) = nodes.get(at) {
+            let lost = match self.make(kind, node)? {
+                Made::Whole => 0,
+                Made::Damaged => node.weight as usize,
+            };
+            let lost = &nodes[at..at + lost];
+            self.faults
+                .extend(lost.iter().map(|node| (node.id, Fault::Damaged)));
+            at += lost.len().max(1);
+        }
+        Ok(())
     }
 
     /// Lists the delta tree, bases first, and sums up the weights.
@@ -98,7 +124,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn make(&mut self, kind: Kind, node: &Node) -> Result<(), ScanError> {
+    fn make(&mut self, kind: Kind, node: &Node) -> Result<Made, ScanError> {
         let depth = node.depth as usize;
         if self.levels.len() <= depth {
             self.levels.push(Level::default());
@@ -108,56 +134,73 @@ impl<'a> Walker<'a> {
         level.clear();
         self.copies.clear();
         let base = bases.last();
-        match base {
-            None => self.reader.payload(node.id, &mut level.raw)?,
+        let read = match base {
+            None => self.reader.payload(node.id, &mut level.raw),
             Some(base) => {
                 self.delta.clear();
-                self.reader.payload(node.id, &mut self.delta)?;
                 let copies = &mut self.copies;
-                delta::apply(
-                    &base.raw,
-                    &self.delta,
-                    &mut level.raw,
-                    |to, from, length| {
-                        copies.push((to, from, length));
-                    },
-                )
-                .map_err(|why| self.reader.damaged(node.id, why))?;
+                self.reader
+                    .payload(node.id, &mut self.delta)
+                    .and_then(|()| {
+                        delta::apply(
+                            &base.raw,
+                            &self.delta,
+                            &mut level.raw,
+                            |to, from, length| {
+                                copies.push((to, from, length));
+                            },
+                        )
+                        .map_err(|why| self.reader.damaged(node.id, why))
+                    })
             }
-        }
+        };
         let context = Context {
             scan: self.scan,
             reader: &self.reader,
             shape: &self.universe.shape,
         };
-        let damaged = |why: &str| ScanError::from(self.reader.damaged(node.id, why));
-        if kind == Kind::Tree {
-            if u32::try_from(level.raw.len()).is_err() {
-                return Err(damaged("a tree of more than 4 GiB"));
+        match read {
+            Ok(()) => {}
+            Err(SourceError::Entry { .. } | SourceError::Loose { .. }) => {
+                if let Some(base) = base {
+                    context.take_back(base, node.weight);
+                }
+                return Ok(Made::Damaged);
             }
-            let names = &mut self.names;
-            let parse = |raw: &[u8], at: usize| context.tree_entry(raw, at, names);
-            let (empty, changes) = (Level::default(), &mut self.changes);
-            let base = base.unwrap_or(&empty);
-            level
-                .derive(base, &self.copies, changes, parse)
-                .map_err(damaged)?;
-            context.count(base, level, changes, node.weight);
-            if level.broken {
-                self.broken.push(node.id);
-            }
-        } else {
+            Err(error) => return Err(error.into()),
+        }
+        if kind != Kind::Tree {
+            let cut = kind == Kind::Commit && self.universe.shallow.contains(&node.id);
             let mut broken = false;
-            links::of(kind, &level.raw, |link| match context.number(link) {
+            let parsed = links::of(kind, &level.raw, |link| match context.number(link) {
+                _ if cut && link.1 == Kind::Commit => {}
                 BROKEN => broken = true,
                 id => self.scan.add(id, 1),
-            })
-            .map_err(damaged)?;
-            if broken {
-                self.broken.push(node.id);
+            });
+            if parsed.is_err() {
+                self.faults.push((node.id, Fault::Damaged));
+            } else if broken {
+                self.faults.push((node.id, Fault::Broken));
             }
+            return Ok(Made::Whole);
         }
-        Ok(())
+        let names = &mut self.names;
+        let parse = |raw: &[u8], at: usize| context.tree_entry(raw, at, names);
+        let (empty, changes) = (Level::default(), &mut self.changes);
+        let base = base.unwrap_or(&empty);
+        let fits = u32::try_from(level.raw.len()).is_ok();
+        if fits && level.derive(base, &self.copies, changes, parse).is_ok() {
+            context.count(base, level, changes, node.weight);
+            if level.broken {
+                self.faults.push((node.id, Fault::Broken));
+            }
+        } else {
+            // It is no tree, but the trees that are made of it may be.
+            level.forget_entries();
+            context.take_back(base, node.weight);
+            self.faults.push((node.id, Fault::Damaged));
+        }
+        Ok(Made::Whole)
     }
 }
 
@@ -173,7 +216,7 @@ impl Context<'_, '_> {
     fn number(&self, (oid, kind): Link) -> u32 {
         match self.reader.find(&oid) {
             NONE => BROKEN,
-            id if self.shape.kind(id) != kind => BROKEN,
+            id if self.shape.known_kind(id) != Some(kind) => BROKEN,
             id => id,
         }
     }
@@ -192,13 +235,18 @@ impl Context<'_, '_> {
         Ok((id, end))
     }
 
+    /// Takes back what was counted for a tree as one that has the entries of `base`.
+    fn take_back(&self, base: &Level, weight: u32) {
+        base.ids.iter().for_each(|id| self.scan.sub(*id, weight));
+    }
+
     /// Counts the references of a tree for itself and for all trees below it.
     ///
     /// Those below take back what they do not have: each tree only says how it differs.
     fn count(&self, base: &Level, level: &Level, changes: &Changes, weight: u32) {
         if changes.shuffled {
             level.ids.iter().for_each(|id| self.scan.add(*id, weight));
-            base.ids.iter().for_each(|id| self.scan.sub(*id, weight));
+            self.take_back(base, weight);
             return;
         }
         for id in &changes.added {

@@ -58,6 +58,8 @@ pub struct SourceList {
     pub packs: Vec<PackSource>,
     /// The loose objects, by id, each once.
     pub loose: Vec<LooseSource>,
+    /// The commits that are taken to have no parents, by id.
+    pub shallow: Vec<Oid>,
 }
 
 impl SourceList {
@@ -152,6 +154,8 @@ impl SourceList {
             out.push(loose.kind.number());
             out.extend(loose.size.to_le_bytes());
         }
+        out.extend(count(self.shallow.len()));
+        out.extend(self.shallow.iter().flatten());
         out
     }
 
@@ -183,6 +187,9 @@ impl SourceList {
                 size: u64::from_le_bytes(input.array()?),
             });
         }
+        for _ in 0..input.u32()? {
+            list.shallow.push(input.array()?);
+        }
         let known = |loose: &LooseSource| usize::from(loose.directory) < list.directories.len();
         if !input.0.is_empty() || !list.loose.iter().all(known) {
             return Err(SourceError::List("its parts do not fit together"));
@@ -191,7 +198,7 @@ impl SourceList {
     }
 }
 
-const MAGIC: &[u8] = b"mug sources 1\n";
+const MAGIC: &[u8] = b"mug sources 2\n";
 
 fn count(n: usize) -> [u8; 4] {
     u32::try_from(n)
@@ -256,6 +263,7 @@ mod tests {
                 kind: Kind::Tag,
                 size: 12,
             }],
+            shallow: vec![[5; 20]],
         };
         let bytes = list.encode();
         assert_eq!(SourceList::decode(&bytes).unwrap(), list);

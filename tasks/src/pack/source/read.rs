@@ -1,9 +1,9 @@
 //! Inflating entries and resolving delta chains.
 
-use gix_pack::data::decode::entry::ResolvedBase;
+use gix_pack::data::decode::{entry::ResolvedBase, header};
 use gix_zlib::{Decompress, FlushDecompress, Inflate, Status};
 
-use super::{Catalog, Location, NONE, Oid, Pack, SourceError, Sources, hex, loose, shape};
+use super::{Catalog, Kind, Location, NONE, Oid, Pack, SourceError, Sources, hex, loose, shape};
 use crate::pack::delta;
 
 /// A copy instruction takes at least one byte, and copies less than 16 MiB.
@@ -66,6 +66,27 @@ impl<'a> Reader<'a> {
         let size = usize::try_from(made.object_size).unwrap_or(usize::MAX);
         out.truncate(size);
         Ok(())
+    }
+
+    /// What the object `id` is, from the headers down its delta chain.
+    pub fn kind(&mut self, id: u32) -> Result<Kind, SourceError> {
+        let (pack, position) = match self.catalog.location(id) {
+            Location::Pack { pack, position } => (pack, position),
+            Location::Loose(number) => return Ok(self.sources.list.loose[number as usize].kind),
+            Location::EmptyTree => return Ok(Kind::Tree),
+        };
+        let (pack, entry) = self.open(pack, position)?;
+        let base = |oid: &gix_hash::oid| {
+            let Some(position) = pack.index.lookup(oid) else {
+                return Ok(None);
+            };
+            let entry = pack.data.entry(pack.index.pack_offset_at_index(position))?;
+            Ok(Some(header::ResolvedBase::InPack(entry)))
+        };
+        let found = pack.data.decode_header(entry, &mut self.inflate, &base);
+        let found =
+            found.map_err(|error| shape::damaged_entry(pack, position, error.to_string()))?;
+        Ok(found.kind.into())
     }
 
     /// Whether the entry of `id` is a delta.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is the test's failure")]
 
 mod crashes;
+mod layers;
 mod results;
 mod resumed;
 
@@ -57,8 +58,12 @@ fn input(repo: &GitRepo, output: &Path, refs: &[&str]) -> Input {
 }
 
 async fn create(input: Input, threads: usize) -> Result<Summary, Stopped> {
+    create_with(Env::with_threads(NonZero::new(threads)), input).await
+}
+
+async fn create_with(env: Env, input: Input) -> Result<Summary, Stopped> {
     let machine = Machine::new();
-    let scheduler = machine.scheduler(threads);
+    let scheduler = machine.scheduler_with(env);
     let done = scheduler
         .start::<Create>(input, Start::new())
         .await
@@ -88,13 +93,23 @@ fn files(dir: &Path) -> BTreeMap<PathBuf, (u64, String)> {
     all
 }
 
-/// Reads the pack back: every object is rebuilt, hashed and held against the index.
+/// Copies a directory with all that is below it.
+fn copy_dir(from: &Path, to: &Path) {
+    for path in files(from).keys() {
+        let target = to.join(path);
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::copy(from.join(path), target).unwrap();
+    }
+}
+
+/// Reads the pack back: every object is rebuilt, hashed and held against the index. Gives the refs
+/// of the newest layer.
 fn check(output: &Path, repo: &GitRepo, revisions: &[&str]) -> Refs {
     let pack = PackDir::open(output).unwrap();
-    let layer = &pack.layers().unwrap()[0];
-    let mut packed: Vec<String> = layer
-        .index()
-        .objects_by_oid()
+    let layers = pack.layers().unwrap();
+    let mut packed: Vec<String> = layers
+        .iter()
+        .flat_map(|layer| layer.index().objects_by_oid())
         .map(|object| object.unwrap().0.to_string())
         .collect();
     packed.sort();
@@ -104,12 +119,12 @@ fn check(output: &Path, repo: &GitRepo, revisions: &[&str]) -> Refs {
         repo.reachable(revisions).into_iter().collect()
     };
     assert_eq!(packed, expected);
-    let source = Arc::new(Source::open(&pack, 1).unwrap());
+    let source = Arc::new(Source::open(&pack, usize::MAX).unwrap());
     let mut encoder = Encoder::new(source.clone());
     for unit in 0..source.units() {
         encoder.encode(unit).unwrap();
     }
-    layer.refs().clone()
+    layers[layers.len() - 1].refs().clone()
 }
 
 fn ref_lines(refs: &Refs) -> Vec<String> {

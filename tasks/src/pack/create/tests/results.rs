@@ -166,10 +166,13 @@ async fn outputs_that_hold_something_are_refused_and_left_alone() {
     assert!(why.contains("op-1234"), "{why}");
     fs::remove_dir(output.join(".mug-op-1234")).unwrap();
     create(input(&repo, &output, &[]), 1).await.unwrap();
-    let before = files(&output);
+    fs::create_dir(output.join(".mug-op-1234")).unwrap();
     let why = refusal(&repo, repo.git_dir(), &output, &[]).await;
-    assert!(why.contains("a pack already"), "{why}");
-    assert_eq!(files(&output), before);
+    assert!(why.contains("op-1234"), "{why}");
+    fs::remove_dir(output.join(".mug-op-1234")).unwrap();
+    fs::write(output.join("manifest.json"), "{}").unwrap();
+    let why = refusal(&repo, repo.git_dir(), &output, &[]).await;
+    assert!(why.contains("manifest.json"), "{why}");
     let why = refusal(&repo, repo.git_dir(), &output.join("manifest.json"), &[]).await;
     assert!(why.contains("cannot write"), "{why}");
 }

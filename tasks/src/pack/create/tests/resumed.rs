@@ -9,7 +9,7 @@ use std::{
 
 use resume_runtime::{Scheduler, Start, Stopped};
 
-use super::{Create, Env, Machine, check, create, files, input};
+use super::{Create, Env, Machine, check, copy_dir, create, files, input};
 use crate::pack::testing::{GitRepo, git_in};
 
 /// Every place where an operation with at least three frames can be disturbed.
@@ -23,6 +23,8 @@ type Disturbance = fn(&Path, &Path);
 /// A repository with loose and packed objects, and a pack of it that nothing disturbed.
 struct Case {
     repo: GitRepo,
+    /// The pack that a layer is added to.
+    base: Option<PathBuf>,
     expected: std::collections::BTreeMap<PathBuf, (u64, String)>,
 }
 
@@ -36,6 +38,26 @@ impl Case {
         create(input(&repo, &output, &[]), 2).await.unwrap();
         Self {
             expected: files(&output),
+            base: None,
+            repo,
+        }
+    }
+
+    /// The same for a layer that is added to a pack.
+    async fn layer() -> Self {
+        let repo = GitRepo::history(6);
+        let base = repo.beside("base");
+        create(input(&repo, &base, &[]), 2).await.unwrap();
+        repo.grow(9);
+        repo.git(&["repack", "-q", "-a", "-d"]);
+        repo.write("later", "loose");
+        repo.commit("later");
+        let output = repo.beside("undisturbed");
+        copy_dir(&base, &output);
+        create(input(&repo, &output, &[]), 2).await.unwrap();
+        Self {
+            expected: files(&output),
+            base: Some(base),
             repo,
         }
     }
@@ -43,11 +65,15 @@ impl Case {
     /// Runs an operation that is paused at `place`, disturbs it, and resumes it elsewhere.
     async fn disturbed(&self, machine: &Machine, place: &str, disturb: Disturbance) -> PathBuf {
         let output = self.repo.beside(&format!("at {place}"));
+        if let Some(base) = &self.base {
+            copy_dir(base, &output);
+        }
+        fs::create_dir_all(&output).unwrap();
+        let before = files(&output);
         let running = Arc::new(OnceLock::<(Scheduler, String)>::new());
         let reached = Arc::new(Mutex::new(false));
         let env = Env {
             threads: NonZero::new(2),
-            small: false,
             hook: Some({
                 let (running, reached, place) =
                     (running.clone(), reached.clone(), place.to_owned());
@@ -59,6 +85,7 @@ impl Case {
                     }
                 })
             }),
+            ..Env::default()
         };
         let scheduler = machine.scheduler_with(env);
         let input = input(&self.repo, &output, &[]);
@@ -72,8 +99,14 @@ impl Case {
         assert!(*reached.lock().unwrap(), "{place} was never reached");
         match stopped {
             Err(Stopped::Paused { .. }) => {
-                assert!(
-                    !output.join("manifest.json").exists(),
+                let now = files(&output);
+                let kept = before
+                    .iter()
+                    .all(|(path, file)| now.get(path) == Some(file));
+                assert!(kept, "{place}: a file of the pack changed");
+                assert_eq!(
+                    now.contains_key(Path::new("manifest.json")),
+                    self.base.is_some(),
                     "{place}: half a pack"
                 );
                 disturb(
@@ -93,10 +126,11 @@ impl Case {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn paused_anywhere_and_resumed_with_other_threads_it_ends_in_the_same_bytes() {
-    let case = Case::new().await;
-    for place in PLACES {
-        let output = case.disturbed(&Machine::new(), place, |_, _| {}).await;
-        assert_eq!(files(&output), case.expected, "{place}");
+    for case in [Case::new().await, Case::layer().await] {
+        for place in PLACES {
+            let output = case.disturbed(&Machine::new(), place, |_, _| {}).await;
+            assert_eq!(files(&output), case.expected, "{place}");
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fs, io::Write as _};
 
 use super::{reach, universe};
 use crate::pack::{
-    scan::{Scan, ScanError},
+    scan::ScanError,
     source::{SourceError, SourceList},
     testing::{GitRepo, git_in},
 };
@@ -101,29 +101,83 @@ fn an_empty_loose_object_matters_only_where_it_is_needed() {
     );
 }
 
-#[test]
-fn damage_in_a_pack_is_named_with_pack_offset_and_object() {
-    let repo = GitRepo::history(8);
-    repo.git(&["repack", "-q", "-a", "-d"]);
-    let commit = repo.git(&["rev-parse", "HEAD~4"]);
+/// Damages the entry of `object` in a pack of `repo`, in the middle or its header; gives its offset.
+fn damage(repo: &GitRepo, object: &str, header: bool) -> u64 {
     let list = SourceList::find(&repo.git_dir().join("objects")).unwrap();
     let path = &list.packs[0].path;
     let shown = git_in(&repo.path(), &["verify-pack", "-v", path.to_str().unwrap()]).stdout;
     let shown = String::from_utf8(shown).unwrap();
-    let row = shown
-        .lines()
-        .find(|line| line.starts_with(&commit))
-        .unwrap();
+    let row = shown.lines().find(|line| line.starts_with(object)).unwrap();
     let offset: u64 = row.split_whitespace().nth(4).unwrap().parse().unwrap();
     let mut bytes = fs::read(path).unwrap();
-    bytes[usize::try_from(offset).unwrap() + 8] ^= 0x55;
+    let at = usize::try_from(offset).unwrap();
+    if header {
+        // A delta against an entry far before the first.
+        bytes[at..at + 4].copy_from_slice(&[0x61, 0xff, 0xff, 0x7f]);
+    } else {
+        bytes[at + 8] ^= 0x55;
+    }
     fs::remove_file(path).unwrap();
     fs::File::create(path).unwrap().write_all(&bytes).unwrap();
-    let universe = universe(repo.git_dir());
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    let scanned = Scan::new(&universe).run(&universe, 0, 2, &stop, &|_| false);
-    assert!(
-        matches!(&scanned, Err(ScanError::Source(SourceError::Entry { offset: at, id, .. })) if *at == offset && *id == commit),
-        "{scanned:?}"
-    );
+    offset
+}
+
+#[test]
+fn damage_in_a_pack_is_named_with_pack_offset_and_object() {
+    for header in [false, true] {
+        let repo = GitRepo::history(8);
+        repo.git(&["repack", "-q", "-a", "-d"]);
+        let commit = repo.git(&["rev-parse", "HEAD~4"]);
+        let offset = damage(&repo, &commit, header);
+        let universe = universe(repo.git_dir());
+        let Err(error) = reach(repo.git_dir(), &universe, &[]) else {
+            panic!("a commit is damaged")
+        };
+        assert!(
+            matches!(&error, ScanError::Source(SourceError::Entry { offset: at, id, .. }) if *at == offset && *id == commit),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn damage_matters_only_where_it_is_reached_whatever_was_damaged() {
+    let mut unharmed = 0;
+    for (revision, header, apart) in [
+        ("lost~1", false, true),
+        ("lost~1", true, false),
+        ("lost~1^{tree}", false, true),
+        ("lost~1^{tree}", false, false),
+        ("lost~1^{tree}", true, false),
+        ("lost~2:src", false, false),
+        ("lost:src/deep", true, true),
+    ] {
+        let repo = GitRepo::history(6);
+        if apart {
+            repo.git(&["repack", "-q", "-a", "-d", "-f"]);
+        }
+        repo.git(&["checkout", "-q", "-b", "lost"]);
+        repo.grow(9);
+        repo.git(&["checkout", "-q", "main"]);
+        let all: &[&str] = if apart { &[] } else { &["-a", "-f"] };
+        repo.git(&[&["repack", "-q", "-d", "--depth=50"], all].concat());
+        let expected = repo.reachable(&["main"]);
+        let object = repo.git(&["rev-parse", revision]);
+        assert!(!expected.contains(&object));
+        damage(&repo, &object, header);
+        let universe = universe(repo.git_dir());
+        // In one pack, what main has may be made of what is damaged.
+        let listed = git_in(&repo.path(), &["rev-list", "--objects", "main"]);
+        if apart || listed.status.success() {
+            let main = reach(repo.git_dir(), &universe, &["main"]);
+            let main = main.unwrap_or_else(|error| panic!("{revision}: {error}"));
+            assert_eq!(super::reached(&universe, &main), expected, "{revision}");
+            unharmed += 1;
+        }
+        let Err(error) = reach(repo.git_dir(), &universe, &["lost"]) else {
+            panic!("{revision} is damaged")
+        };
+        assert!(matches!(error, ScanError::Source(_)), "{revision}: {error}");
+    }
+    assert!(unharmed > 3, "{unharmed}");
 }

@@ -13,7 +13,7 @@ fn plan(repo: &GitRepo, universe: &Universe, scan: Scan) -> Vec<u8> {
     let tips = tip_numbers(repo.git_dir(), universe, &["main"]);
     let reach = Reach::of(universe, scan, &tips, &AtomicBool::new(false)).unwrap();
     let mut bytes = Vec::new();
-    write_plan(universe, &reach, 4096, &mut bytes, &|| false).unwrap();
+    write_plan(universe, &reach, None, 4096, &mut bytes, &|| false).unwrap();
     bytes
 }
 
