@@ -45,7 +45,11 @@ impl Input {
             }
         }
         self.check_output()?;
-        Ok(Repository::open(&self.repository)?)
+        let repository = Repository::open(&self.repository)?;
+        if repository.is_shallow() {
+            return Err(BundleError::Shallow);
+        }
+        Ok(repository)
     }
 
     fn check_output(&self) -> Result<(), BundleError> {

@@ -6,6 +6,11 @@ use gix_hash::ObjectId;
 use super::{Repository, SelectError};
 
 impl Repository {
+    /// Whether the history is cut off below some commits, or that cannot be told.
+    pub fn is_shallow(&self) -> bool {
+        self.git.is_shallow().unwrap_or(true)
+    }
+
     /// The commit that `revision` stands for, last; before it the annotated tags that lead to it.
     pub fn commit(&self, revision: &str) -> Result<Vec<ObjectId>, SelectError> {
         let none = |why: String| SelectError::Revision {
