@@ -12,11 +12,12 @@ use super::{
     error::recover,
     header,
     layout::{self, Totals},
+    scan,
 };
 use crate::pack::{
     format::Refs,
     gather::{self, Found},
-    scan::{self, ScanError},
+    scan::ScanError,
     select::Repository,
 };
 
@@ -59,8 +60,8 @@ impl Plan {
     }
 
     fn plan(&self, b: &mut Blocking<Bundle>) -> Found<Option<(Totals, Head)>, BundleError> {
-        let begin = scan::Scan::without_names;
-        let (universe, scan) = match gather::scanned(b, self.exported, begin)? {
+        let (local, how) = (b.take_local(), scan::how(b));
+        let (universe, scan) = match gather::scanned(b, local, self.exported, how)? {
             Ok(Some(scanned)) => scanned,
             Ok(None) => return Ok(Ok(None)),
             Err(error) => return Ok(Err(error.into())),

@@ -10,6 +10,7 @@ use crate::pack::{gather, scan};
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Scan {
     replans: u32,
+    #[serde(flatten)]
     cursor: gather::Cursor,
 }
 
@@ -31,18 +32,31 @@ impl Step<Bundle> for Scan {
 impl Scan {
     fn slice(mut self, b: &mut Blocking<Bundle>) -> StepResult<Bundle> {
         b.env().at("scan");
-        let (threads, first) = (threads(b), b.env().first_slice());
-        // The entries stay in the order that their packs have them in: names have no say.
-        let begin = scan::Scan::without_names;
-        match gather::slice(b, self.cursor, threads, first, begin)? {
-            Ok(gather::Slice::Complete(exported)) => {
-                Transition::to(Plan::new(self.replans, exported))
-            }
-            Ok(gather::Slice::More(cursor)) => {
-                self.cursor = cursor;
-                Transition::to(self)
+        let (local, how) = (b.take_local(), how(b));
+        match gather::slice(b, local, self.cursor, how)? {
+            Ok((local, slice)) => {
+                b.keep_local(local);
+                match slice {
+                    gather::Slice::Complete(exported) => {
+                        Transition::to(Plan::new(self.replans, exported))
+                    }
+                    gather::Slice::More(cursor) => {
+                        self.cursor = cursor;
+                        Transition::to(self)
+                    }
+                }
             }
             Err(error) => recover(b, error.into(), self.replans),
         }
+    }
+}
+
+/// How this operation scans. The entries stay in the order that their packs have them in: names have
+/// no say.
+pub(super) fn how(b: &Blocking<Bundle>) -> gather::How {
+    gather::How {
+        threads: threads(b),
+        first: b.env().first_slice(),
+        begin: scan::Scan::without_names,
     }
 }

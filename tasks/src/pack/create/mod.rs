@@ -49,7 +49,10 @@ use serde::{Deserialize, Serialize};
 pub use error::CreateError;
 pub use input::Input;
 
-use crate::pack::format::{DEFAULT_FRAME_SIZE, Manifest};
+use crate::pack::{
+    format::{DEFAULT_FRAME_SIZE, Manifest},
+    gather,
+};
 
 use frames::Frames;
 use index::Index;
@@ -108,7 +111,7 @@ impl Env {
         if self.small {
             return Duration::ZERO;
         }
-        scan::FIRST_SLICE
+        gather::FIRST_SLICE
     }
 
     /// How many new objects, of so many that there are, are found by a walk.

@@ -1,10 +1,6 @@
 //! Taking up what earlier steps, perhaps of another process, have written.
 
-use std::{
-    io::Read as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use resume_runtime::{Blocking, StepError, StepResult, Transition};
 
@@ -12,16 +8,17 @@ use super::{Create, CreateError, course::Course, frames, prepare::Prepare};
 use crate::pack::{
     encode::Pipeline,
     format::Refs,
+    gather,
     plan::PlanFile,
-    scan::{ScanError, Universe},
+    scan::ScanError,
     select::{self, Repository},
-    source::{Catalog, SourceList, Sources},
+    source::{Catalog, Sources},
 };
 
+pub(super) use crate::pack::gather::read;
+
 /// The files of the operation.
-pub(super) const SOURCES: &str = "sources";
 pub(super) const BASE: &str = "base";
-pub(super) const SCAN: &str = "scan";
 pub(super) const PLAN: &str = "plan";
 pub(super) const FRAME_TABLE: &str = "frame-table";
 /// The files of the result, before they have their final names.
@@ -34,23 +31,9 @@ const REPLANS: u32 = 8;
 
 type B = Blocking<Create>;
 
-/// Where links to the source packs are kept.
-pub(super) fn links(b: &B) -> Result<PathBuf, StepError> {
-    Ok(b.folder()?.join("sources.d"))
-}
-
-pub(super) fn read(b: &mut B, name: &str) -> Result<Vec<u8>, StepError> {
-    let mut bytes = Vec::new();
-    b.read_file(name)?.read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
 /// The sources, opened.
 pub(super) fn sources(b: &mut B) -> Result<Result<Arc<Sources>, CreateError>, StepError> {
-    let bytes = read(b, SOURCES)?;
-    let links = links(b)?;
-    let opened = SourceList::decode(&bytes).and_then(|list| Sources::open(list, Some(&links)));
-    Ok(opened.map(Arc::new).map_err(CreateError::from))
+    Ok(gather::sources(b)?.map_err(CreateError::from))
 }
 
 /// Sources and catalog, kept from step to step.
@@ -82,12 +65,6 @@ pub(super) fn opened(b: &mut B) -> Result<Result<Opened, CreateError>, StepError
     };
     let catalog = Catalog::build(&sources).map_err(CreateError::from);
     Ok(catalog.map(|catalog| Opened::new(&sources, &Arc::new(catalog))))
-}
-
-/// The objects of the sources.
-pub(super) fn universe(b: &mut B) -> Result<Result<Universe, CreateError>, StepError> {
-    let read = |sources| Universe::read(sources).map_err(CreateError::from);
-    Ok(sources(b)?.and_then(read))
 }
 
 /// The refs that were chosen when the operation began.
@@ -156,7 +133,8 @@ pub(super) fn recover(
         ));
     }
     b.note(format!("{error}: planning anew"));
-    for name in [SOURCES, BASE, SCAN, PLAN, FRAME_TABLE] {
+    gather::forget(b)?;
+    for name in [BASE, PLAN, FRAME_TABLE] {
         b.append_file(name)?.restart()?;
     }
     let work = b.input().work(b.id());

@@ -12,11 +12,12 @@ use super::{
     frames::Frames,
     open::{self, Opened},
     publish::Publish,
-    scan::{Local, Scan},
+    scan::{self, Local, Scan},
 };
 use crate::pack::{
+    gather,
     plan::{PlanError, PlanSummary, write_plan},
-    scan::{self, Reach, ScanError, Set, Universe},
+    scan::{self as scanning, Reach, ScanError, Set, Universe},
 };
 
 /// The scan is complete.
@@ -31,6 +32,8 @@ pub struct Plan {
 /// What is to be done.
 enum Planned {
     Layer(PlanSummary),
+    /// A short scan that another process kept in memory: it is made again.
+    Scan,
     /// Nothing: the pack has it all.
     Nothing(Summary),
 }
@@ -54,11 +57,8 @@ impl Plan {
     fn slice(self, b: &mut Blocking<Create>) -> StepResult<Create> {
         b.env().at("plan");
         let local = b.take_local::<Local>();
-        if local.is_none() && !self.exported {
-            // A short scan that another process kept in memory: it is made again.
-            return Transition::to(Scan::from_start(self.course));
-        }
         match self.plan(b, local)? {
+            Ok(Planned::Scan) => Transition::to(Scan::from_start(self.course)),
             Ok(Planned::Layer(summary)) => Transition::to(Frames::new(self.course, summary)),
             Ok(Planned::Nothing(summary)) => Transition::to(Publish {
                 course: self.course,
@@ -88,13 +88,14 @@ impl Plan {
         };
         let found = match local {
             Some(Local::New { news, held }) => Ok((news.universe, news.reach, Some(held))),
-            Some(Local::Scanned { universe, scan, .. }) => {
-                self.reach(b, universe, Some(scan), base.as_ref())?
+            local => {
+                let (local, how) = (local.and_then(Local::scanned), scan::how(b));
+                match gather::scanned(b, local, self.exported, how)? {
+                    Ok(Some((universe, scan))) => reach(b, universe, scan, base.as_ref())?,
+                    Ok(None) => return Ok(Ok(Planned::Scan)),
+                    Err(error) => Err(error.into()),
+                }
             }
-            None => match open::universe(b)? {
-                Ok(universe) => self.reach(b, universe, None, base.as_ref())?,
-                Err(error) => Err(error),
-            },
         };
         let (universe, reach, held) = match found {
             Ok(found) => found,
@@ -115,42 +116,30 @@ impl Plan {
         }
         Ok(summary.map(Planned::Layer).map_err(CreateError::from))
     }
+}
 
-    /// What is to be packed, by the scan of everything; and what is held.
-    fn reach(
-        &self,
-        b: &mut Blocking<Create>,
-        universe: Universe,
-        in_memory: Option<scan::Scan>,
-        base: Option<&Base>,
-    ) -> Result<Result<Found, CreateError>, StepError> {
-        let scan = match in_memory {
-            Some(scan) if !self.exported => scan,
-            _ => {
-                let slices = open::read(b, open::SCAN)?;
-                let scan = scan::Scan::new(&universe);
-                if let Err(error) = scan.absorb(&slices) {
-                    return Ok(Err(error.into()));
-                }
-                scan
-            }
-        };
-        let tips = match open::tips(b, &universe.sources, &universe.catalog)? {
-            Ok(tips) => tips,
-            Err(error) => return Ok(Err(open::missing(b, error))),
-        };
-        let mut reach = match Reach::of(&universe, scan, &tips, b.interrupt()) {
-            Ok(reach) => reach,
-            Err(error) => return Ok(Err(open::missing(b, error))),
-        };
-        let Some(base) = base else {
-            return Ok(Ok((universe, reach, None)));
-        };
-        let held = match base.held(&universe.sources, &universe.catalog) {
-            Ok(held) => held,
-            Err(error) => return Ok(Err(error.into())),
-        };
-        reach.leave_out(&held);
-        Ok(Ok((universe, reach, Some(held))))
-    }
+/// What is to be packed, by the scan of everything; and what is held.
+fn reach(
+    b: &mut Blocking<Create>,
+    universe: Universe,
+    scan: scanning::Scan,
+    base: Option<&Base>,
+) -> Result<Result<Found, CreateError>, StepError> {
+    let tips = match open::tips(b, &universe.sources, &universe.catalog)? {
+        Ok(tips) => tips,
+        Err(error) => return Ok(Err(open::missing(b, error))),
+    };
+    let mut reach = match Reach::of(&universe, scan, &tips, b.interrupt()) {
+        Ok(reach) => reach,
+        Err(error) => return Ok(Err(open::missing(b, error))),
+    };
+    let Some(base) = base else {
+        return Ok(Ok((universe, reach, None)));
+    };
+    let held = match base.held(&universe.sources, &universe.catalog) {
+        Ok(held) => held,
+        Err(error) => return Ok(Err(error.into())),
+    };
+    reach.leave_out(&held);
+    Ok(Ok((universe, reach, Some(held))))
 }

@@ -6,10 +6,7 @@ use resume_runtime::{Blocking, Context, Step, StepError, StepResult, Transition}
 use serde::{Deserialize, Serialize};
 
 use super::{Create, CreateError, base, course::Course, open, scan::Scan};
-use crate::pack::source::SourceList;
-
-/// How often the list of sources is made when packs vanish while they are linked.
-const TRIES: u32 = 10;
+use crate::pack::gather;
 
 /// Nothing is known yet but what is asked for.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -44,22 +41,7 @@ impl Prepare {
                 .map_err(CreateError::from)?;
             b.append_file_in(&work, open::REFS)?.append(&bytes)?;
         }
-        let links = open::links(b)?;
-        let mut tries = 0;
-        let list = loop {
-            let mut list = SourceList::find(&repository.objects()).map_err(CreateError::from)?;
-            match list.hold(&links) {
-                Ok(()) => break list,
-                Err(error) if error.is_gone() && tries < TRIES => tries += 1,
-                Err(error) => return Err(CreateError::from(error).into()),
-            }
-        };
-        // Whatever Git left unsynced must be on disk before a state relies on it.
-        for link in list.links(&links) {
-            b.sync(&link)?;
-        }
-        b.sync(&links)?;
-        b.append_file(open::SOURCES)?.append(&list.encode())?;
+        gather::hold(b, &repository.objects())?.map_err(CreateError::from)?;
         if !base.is_empty() {
             b.append_file(open::BASE)?.append(&base)?;
         }

@@ -10,7 +10,7 @@
 mod scanning;
 mod sources;
 
-pub(crate) use scanning::{Cursor, FIRST_SLICE, Slice, scanned, slice};
+pub(crate) use scanning::{Cursor, FIRST_SLICE, How, Scanned, Slice, scanned, slice};
 pub(crate) use sources::{hold, sources};
 
 use std::io::Read as _;

@@ -25,15 +25,33 @@ const LONGEST_SLICE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Cursor {
     /// The first delta tree that is not in the exported slices.
+    #[serde(rename = "cursor")]
     next: u64,
     /// The number of objects in them.
     objects: u64,
 }
 
-/// The objects, and what was found and not exported.
+impl Cursor {
+    /// Whether nothing is in the exported slices.
+    pub(crate) const fn is_start(self) -> bool {
+        self.next == 0
+    }
+}
+
+/// How to scan.
+#[derive(Clone, Copy)]
+pub(crate) struct How {
+    pub(crate) threads: usize,
+    /// How long the first slice of this process is.
+    pub(crate) first: Duration,
+    /// A scan that has not begun: with names, or without.
+    pub(crate) begin: fn(&Universe) -> Scan,
+}
+
+/// The objects, and what was found and not exported: what a process keeps from slice to slice.
 pub(crate) struct Scanned {
-    pub(crate) universe: Universe,
-    pub(crate) scan: Scan,
+    universe: Universe,
+    scan: Scan,
     slice: Duration,
 }
 
@@ -45,21 +63,20 @@ pub(crate) enum Slice {
     Complete(bool),
 }
 
-/// Scans on from `cursor`, and keeps what was found as the process's local value.
+/// Scans on from `cursor`, in a process that has found `local` before, if anything.
 pub(crate) fn slice<M: Resumable>(
     b: &mut Blocking<M>,
+    local: Option<Scanned>,
     mut cursor: Cursor,
-    threads: usize,
-    first: Duration,
-    begin: fn(&Universe) -> Scan,
-) -> Found<Slice, ScanError> {
-    let mut local = match b.take_local::<Scanned>() {
+    how: How,
+) -> Found<(Scanned, Slice), ScanError> {
+    let mut local = match local {
         Some(local) => local,
         None => match universe(b)? {
             Ok(universe) => Scanned {
-                scan: begin(&universe),
+                scan: (how.begin)(&universe),
                 universe,
-                slice: first,
+                slice: how.first,
             },
             Err(error) => return Ok(Err(error.into())),
         },
@@ -76,7 +93,7 @@ pub(crate) fn slice<M: Resumable>(
     let from = cursor.next;
     let scanned = local
         .scan
-        .run(&local.universe, from, threads, b.interrupt(), &enough);
+        .run(&local.universe, from, how.threads, b.interrupt(), &enough);
     match scanned {
         Ok(next) => cursor.next = next,
         Err(error) => return Ok(Err(error)),
@@ -91,21 +108,21 @@ pub(crate) fn slice<M: Resumable>(
         b.append_file(SCAN)?.append(&bytes)?;
     }
     local.slice = LONGEST_SLICE.min(2 * local.slice);
-    b.keep_local(local);
-    Ok(Ok(if complete {
+    let slice = if complete {
         Slice::Complete(exported)
     } else {
         Slice::More(cursor)
-    }))
+    };
+    Ok(Ok((local, slice)))
 }
 
 /// The objects and the complete scan; none where only a process that is gone had it in memory.
 pub(crate) fn scanned<M: Resumable>(
     b: &mut Blocking<M>,
+    local: Option<Scanned>,
     exported: bool,
-    begin: fn(&Universe) -> Scan,
+    how: How,
 ) -> Found<Option<(Universe, Scan)>, ScanError> {
-    let local = b.take_local::<Scanned>();
     if !exported {
         return Ok(Ok(local.map(|local| (local.universe, local.scan))));
     }
@@ -117,7 +134,7 @@ pub(crate) fn scanned<M: Resumable>(
         },
     };
     let slices = read(b, SCAN)?;
-    let scan = begin(&universe);
+    let scan = (how.begin)(&universe);
     Ok(scan.absorb(&slices).map(|()| Some((universe, scan))))
 }
 
