@@ -6,7 +6,8 @@
 //!
 //! For each repository (bare or not; never changed), in turn: `mug pack create`
 //! and `git repack -adf` of a fresh copy, then `mug pack create` and `git bundle
-//! create`, then `mug pack restore` and `git clone` of a bundle. Prints median
+//! create`, then `mug pack restore` and `git clone` of a bundle, then `mug pack
+//! verify --full` and `git fsck --full` of the restored repository. Prints median
 //! and spread of user CPU, wall and anonymous memory, the ratios pair by pair,
 //! the sizes, and what `mug` waited for commits.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
@@ -238,6 +239,20 @@ impl Bench {
             })
             .collect();
         compare("restore against clone of a bundle", &pairs);
+        self.verify(&out);
+    }
+
+    /// The same objects on both sides: fsck looks at the repository that was restored.
+    fn verify(&self, out: &Path) {
+        let restored = self.scratch.join("restored.git");
+        let pairs: Vec<_> = (0..self.pairs)
+            .map(|_| {
+                let ours = run(self.mug().args(["pack", "verify", "--full"]).arg(out));
+                let theirs = run(git().arg("-C").arg(&restored).args(["fsck", "--full"]));
+                (ours, theirs)
+            })
+            .collect();
+        compare("verify --full against fsck --full", &pairs);
     }
 
     /// What the record of the last creation says of its time.

@@ -31,11 +31,25 @@ impl Running {
     ///
     /// When the kernel does not count them.
     pub fn written(&self) -> u64 {
+        self.counted("wchar: ")
+    }
+
+    /// The bytes that the system has handed to it for reading so far, from memory or
+    /// disk: `rchar` of `/proc/<pid>/io`. What is mapped does not count.
+    ///
+    /// # Panics
+    ///
+    /// When the kernel does not count them.
+    pub fn bytes_read(&self) -> u64 {
+        self.counted("rchar: ")
+    }
+
+    fn counted(&self, key: &str) -> u64 {
         let io = std::fs::read_to_string(format!("/proc/{}/io", self.pid())).expect("its io");
-        let count = io.lines().find_map(|line| line.strip_prefix("wchar: "));
+        let count = io.lines().find_map(|line| line.strip_prefix(key));
         count
             .and_then(|count| count.trim().parse().ok())
-            .expect("the kernel counts writes")
+            .expect("the kernel counts reads and writes")
     }
 
     /// The memory that is its own, in bytes: what is resident and backed by no

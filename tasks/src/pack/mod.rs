@@ -12,6 +12,7 @@ pub mod restore;
 pub mod scan;
 pub mod select;
 pub mod source;
+pub mod stats;
 pub mod verify;
 
 use crate::ordered;

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{create, restore, verify};
+use super::{create, restore, stats, verify};
 use crate::cli::error::Error;
 use crate::cli::origin::Origin;
 use crate::cli::ui::Ui;
@@ -22,6 +22,8 @@ enum PackCommand {
     Restore(restore::RestoreArgs),
     /// Look whether a pack directory is what was written, and complete
     Verify(verify::VerifyArgs),
+    /// Say what a pack directory holds, and what it takes
+    Stats(stats::StatsArgs),
 }
 
 pub(in crate::cli) fn run(args: PackArgs, origin: &Origin, ui: &Ui) -> Result<(), Error> {
@@ -29,5 +31,6 @@ pub(in crate::cli) fn run(args: PackArgs, origin: &Origin, ui: &Ui) -> Result<()
         PackCommand::Create(args) => create::run(args, origin, ui),
         PackCommand::Restore(args) => restore::run(args, origin, ui),
         PackCommand::Verify(args) => verify::run(args, origin, ui),
+        PackCommand::Stats(args) => stats::run(&args, ui),
     }
 }

@@ -5,6 +5,7 @@ mod command;
 mod create;
 mod path;
 mod restore;
+mod stats;
 mod verify;
 
 pub(super) use command::{PackArgs, run};
