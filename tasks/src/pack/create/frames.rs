@@ -1,6 +1,6 @@
 //! Making the frames.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use resume_runtime::{Blocking, Context, Step, StepError, StepResult, Transition};
 use serde::{Deserialize, Serialize};
@@ -120,8 +120,9 @@ impl Frames {
         let pipeline = if let Some(pipeline) = opened.pipeline.take() {
             pipeline
         } else {
-            let (sources, catalog) = (Arc::clone(&opened.sources), Arc::clone(&opened.catalog));
-            Pipeline::start(open::plan(b)?, sources, catalog, self.next, threads(b))?
+            let (plan, threads) = (open::plan(b)?, threads(b));
+            let (sources, catalog) = (&opened.sources, &opened.catalog);
+            Pipeline::start(&plan, sources, catalog, self.next, threads)
         };
         Ok(Ok((pipeline, opened)))
     }

@@ -25,9 +25,6 @@ pub enum EncodeError {
     /// The frame could not be compressed.
     #[error(transparent)]
     Compress(#[from] crate::compress::CompressError),
-    /// A thread ended without saying why.
-    #[error("a thread that makes frames panicked; this is a defect")]
-    Panicked,
 }
 
 #[cfg(test)]

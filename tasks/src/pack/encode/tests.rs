@@ -57,9 +57,8 @@ impl Made {
     }
 
     fn frames(&self, first: u32, threads: usize) -> Result<Vec<Frame>, EncodeError> {
-        let (sources, catalog) = (self.universe.sources.clone(), self.universe.catalog.clone());
-        let mut pipeline =
-            Pipeline::start(self.plan.clone(), sources, catalog, first, threads).unwrap();
+        let (sources, catalog) = (&self.universe.sources, &self.universe.catalog);
+        let mut pipeline = Pipeline::start(&self.plan, sources, catalog, first, threads);
         let mut frames = Vec::new();
         while first as usize + frames.len() < self.plan.frames.len() {
             frames.extend(pipeline.next(Duration::from_secs(10))?);
