@@ -60,6 +60,18 @@ fn a_sound_pack_needs_no_repository_to_be_verified() {
 }
 
 #[test]
+fn a_place_for_state_is_not_needed() {
+    let scratch = Scratch::new();
+    small(&scratch);
+    let mut command = scratch.mug_command(".", &["pack", "verify", "--full", "pack"]);
+    command.env_remove("HOME").env_remove("XDG_STATE_HOME");
+    let output = command.output().expect("it runs");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("it can't be continued"), "{told}");
+}
+
+#[test]
 fn damage_is_told_with_its_place_and_exits_1() {
     let scratch = Scratch::new();
     let pack = small(&scratch);

@@ -2,7 +2,7 @@
 //!
 //! - [`args`]: what can be typed; [`exit`]: what comes back; [`error`]: what is
 //!   said when it does not work;
-//! - [`mod@run`]: from arguments to a command;
+//! - [`mod@run`]: from arguments to a command; [`limits`]: what it may have open;
 //! - [`pack`], [`resume`], [`completions`], [`man`]: the commands; [`version`]: which
 //!   build this is;
 //! - [`drive`]: an operation under bars and signals; [`again`]: the command that
@@ -14,6 +14,7 @@ mod completions;
 mod drive;
 mod error;
 mod exit;
+mod limits;
 mod man;
 mod origin;
 mod pack;

@@ -4,10 +4,11 @@ use super::args::{Args, Command};
 use super::error::Error;
 use super::origin::Origin;
 use super::ui::Ui;
-use super::{completions, man, pack, resume};
+use super::{completions, limits, man, pack, resume};
 
 /// Runs what the arguments ask for.
 pub(crate) fn run(args: Args, origin: &Origin, ui: &Ui) -> Result<(), Error> {
+    limits::raise_open_files();
     if let Some(directory) = &args.global.directory {
         std::env::set_current_dir(directory).map_err(|e| {
             Error::usage(format!("cannot change to {}", directory.display())).because(e)

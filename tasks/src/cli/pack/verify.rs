@@ -44,9 +44,11 @@ pub(super) fn run(args: VerifyArgs, origin: &Origin, ui: &Ui) -> Result<(), Erro
         .threads
         .or_else(|| std::thread::available_parallelism().ok())
         .map_or(1, NonZero::get);
+    let db = store(args.resume.is_some(), ui)?;
     let job = Job::<Verify> {
-        db: store(args.resume.is_some(), ui)?,
-        command: command(&args).unwrap_or_default(),
+        // What is stored nowhere is continued by nothing.
+        command: db.dir().and_then(|_| command(&args)).unwrap_or_default(),
+        db,
         metadata: vec![("pack", input.pack.display().to_string())],
         input,
         env: Box::new(move || Ok(Env::new(threads))),
