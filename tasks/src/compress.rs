@@ -81,6 +81,28 @@ pub trait Compressor: Send {
     ) -> Result<(), CompressError>;
 }
 
+/// How hard zstd tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ZstdSettings {
+    /// The level.
+    pub level: i32,
+    /// The window's size as a power of two.
+    pub window_log: u32,
+}
+
+impl ZstdSettings {
+    /// For frames of 4 MiB that are made quickly.
+    pub const USUAL: Self = Self {
+        level: ZstdCompressor::LEVEL,
+        window_log: ZstdCompressor::WINDOW_LOG,
+    };
+    /// For frames of 16 MiB that are small.
+    pub const SMALL: Self = Self {
+        level: 9,
+        window_log: 24,
+    };
+}
+
 /// zstd with a fixed level and window, no workers, content size on, checksum off.
 pub struct ZstdCompressor {
     compress: zstd::bulk::Compressor<'static>,
@@ -97,9 +119,18 @@ impl ZstdCompressor {
 
     /// A compressor of the given level.
     pub fn new(level: i32) -> Result<Self, CompressError> {
+        Self::with(ZstdSettings {
+            level,
+            window_log: Self::WINDOW_LOG,
+        })
+    }
+
+    /// A compressor with these settings.
+    pub fn with(settings: ZstdSettings) -> Result<Self, CompressError> {
+        let ZstdSettings { level, window_log } = settings;
         let mut compress = zstd::bulk::Compressor::new(level).map_err(CompressError::Compress)?;
         for parameter in [
-            CParameter::WindowLog(Self::WINDOW_LOG),
+            CParameter::WindowLog(window_log),
             CParameter::ContentSizeFlag(true),
             CParameter::ChecksumFlag(false),
         ] {

@@ -280,7 +280,7 @@ fn json_is_one_message_a_line() {
     assert!(last["output"]["objects"].as_u64().expect("a number") > 400);
     // An error before anything starts.
     let messages = scratch
-        .mug("r.git", &create("../out"))
+        .mug("r.git", &create("objects"))
         .exits(1)
         .json_lines();
     assert_eq!(messages.last().expect("one")["message_type"], "error");
@@ -311,7 +311,7 @@ fn quiet_is_quiet() {
     assert_eq!(output.stderr.lines().count(), 2, "{output}");
     // Errors are told all the same.
     let output = scratch
-        .mug("r.git", &["-q", "pack", "create", "../out"])
+        .mug("r.git", &["-q", "pack", "create", "objects"])
         .exits(1);
     assert!(output.stderr.starts_with("error: "), "{output}");
 }

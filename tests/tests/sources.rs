@@ -116,6 +116,16 @@ fn names_that_are_not_text() {
         scratch.git(&repository, &args);
     }
     round_trip(&scratch, &repository, &repository);
+    // Chosen by name, too.
+    let mut command = scratch.mug_command(&repository, &["pack", "create", "../one"]);
+    command.arg(OsStr::from_bytes(b"refs/tags/caf\xe9"));
+    Running::start(command, &scratch.join("tmp")).wait().ok();
+    let refs = sh(
+        &scratch,
+        scratch.path(),
+        "cat one/layers/*/refs | tail -n 1 | od -An -c",
+    );
+    assert!(refs.contains("351"), "{refs}");
 }
 
 #[test]
@@ -265,6 +275,21 @@ fn a_damaged_object_that_is_needed_is_named() {
         assert!(named, "{name}: {output}");
         assert!(!scratch.join("out/manifest.json").exists());
     }
+}
+
+#[test]
+fn a_damaged_object_that_nothing_reaches_is_no_obstacle() {
+    let scratch = Scratch::new();
+    let repository = bare(&scratch);
+    let make = "id=$(git commit-tree -m lost main^{tree})
+         git update-ref refs/heads/lost $id
+         git repack -adfq
+         git update-ref -d refs/heads/lost
+         echo $id";
+    let lost = sh(&scratch, &repository, make);
+    damage(&scratch, &repository, &lost);
+    scratch.mug(&repository, &["pack", "create", "../out"]).ok();
+    restored(&scratch, &repository);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `mug pack create`: a repository as a pack directory, or as a Git bundle.
 
+use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use mug::pack::create::{Create, CreateError, Env, Input, Summary};
 
 use super::bundle::{self, BundleArgs};
 use super::path::{absolute, word};
+use super::select::{self, SelectArgs};
 use crate::cli::drive::{self, Done, Job};
 use crate::cli::error::Error;
 use crate::cli::origin::Origin;
@@ -19,10 +21,13 @@ pub(super) struct CreateArgs {
     /// The directory to make; if it is a pack already, a layer with what is new is
     /// added. With `--format git`, a file that does not exist
     dir: PathBuf,
-    /// Refs to pack: names, short names or globs; all when none is given. With
+    /// Refs to pack: names, short names or globs; all, and HEAD, when none is given.
+    /// In a pack that is there they take the place of those that it had. With
     /// `--format git` also `^<revision>` and `<revision>..<ref>`, to leave out
     /// what the revision reaches
-    refs: Vec<String>,
+    refs: Vec<OsString>,
+    #[command(flatten)]
+    select: SelectArgs,
     /// What to write
     #[arg(long, value_enum, default_value_t = Format::Mug)]
     format: Format,
@@ -45,9 +50,19 @@ enum Format {
 
 pub(super) fn run(args: CreateArgs, origin: &Origin, ui: &Ui) -> Result<(), Error> {
     if args.format == Format::Git {
+        if args.select.any() {
+            return Err(Error::usage(
+                "--exclude, --since, --small and --missing are for packs, not for Git bundles",
+            ));
+        }
+        let no_text = |name: OsString| {
+            let name = name.to_string_lossy().into_owned();
+            Error::usage(format!("no revision: `{}`", text::plain(&name)))
+        };
+        let revisions = args.refs.into_iter().map(OsString::into_string);
         let args = BundleArgs {
             file: args.dir,
-            revisions: args.refs,
+            revisions: revisions.collect::<Result<_, _>>().map_err(no_text)?,
             threads: args.threads,
             resume: args.resume,
         };
@@ -61,21 +76,31 @@ pub(super) fn run(args: CreateArgs, origin: &Origin, ui: &Ui) -> Result<(), Erro
         &args.dir.display().to_string(),
     );
     let repository = Repository::discover(".")?;
-    let input = Input {
+    let mut input = Input {
         repository: absolute(repository.git_dir())?,
         output: absolute(&args.dir)?,
-        refs: args.refs.clone(),
+        refs: args
+            .refs
+            .iter()
+            .map(|name| name.as_os_str().into())
+            .collect(),
         // Of the process, not of the operation: it may differ when it is continued.
         threads: None,
+        ..Input::default()
     };
+    args.select.put_into(&mut input)?;
     let threads = args.threads;
     let mut metadata = vec![
         ("repository", input.repository.display().to_string()),
         ("output", input.output.display().to_string()),
     ];
-    if !args.refs.is_empty() {
-        metadata.push(("refs", args.refs.join(" ")));
+    for (key, names) in [("refs", &input.refs), ("exclude", &input.exclude)] {
+        if !names.is_empty() {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            metadata.push((key, names.join(" ")));
+        }
     }
+    let speaker = ui.clone();
     let job = Job::<Create> {
         db: repository.get_db().clone(),
         command: command(&args).unwrap_or_default(),
@@ -84,7 +109,12 @@ pub(super) fn run(args: CreateArgs, origin: &Origin, ui: &Ui) -> Result<(), Erro
         metadata,
         resume: args.resume,
         contradiction,
-        check: Box::new(check),
+        check: Box::new(move |input| {
+            for remark in check(input)? {
+                speaker.note(&format!("note: {}", text::plain(&remark)));
+            }
+            Ok(())
+        }),
     };
     let done = drive::run(job, origin, ui)?;
     if ui.json || ui.quiet {
@@ -98,8 +128,11 @@ fn command(args: &CreateArgs) -> Option<Vec<String>> {
     if let Some(threads) = args.threads {
         words.extend(["--threads".to_owned(), threads.to_string()]);
     }
+    words.extend(args.select.words()?);
     words.push(word(&args.dir)?);
-    words.extend(args.refs.iter().cloned());
+    for name in &args.refs {
+        words.push(name.to_str()?.to_owned());
+    }
     Some(words)
 }
 
@@ -118,21 +151,11 @@ fn contradiction(given: &Input, stored: &Input) -> Option<String> {
             given.repository.display()
         ));
     }
-    if !given.refs.is_empty() && given.refs != stored.refs {
-        let refs = |refs: &[String]| match refs {
-            [] => "all refs".to_owned(),
-            refs => refs.join(" "),
-        };
-        return Some(format!(
-            "packs {}, not {}",
-            refs(&stored.refs),
-            refs(&given.refs)
-        ));
-    }
-    None
+    select::contradiction(given, stored)
 }
 
-fn check(input: &Input) -> Result<(), Error> {
+/// Whether a new operation can begin, and what the user may not expect of it.
+fn check(input: &Input) -> Result<Vec<String>, Error> {
     input.check().map_err(|error| match error {
         CreateError::Unfinished { path, id } => Error::failed(format!(
             "{} holds the unfinished work of {id}",
@@ -177,8 +200,8 @@ mod tests {
         Input {
             repository: "/r/.git".into(),
             output: output.into(),
-            refs: refs.iter().map(|&name| name.to_owned()).collect(),
-            threads: None,
+            refs: refs.iter().map(|&name| name.into()).collect(),
+            ..Input::default()
         }
     }
 
@@ -206,6 +229,7 @@ mod tests {
         let args = CreateArgs {
             dir: "-out".into(),
             refs: vec!["main".into()],
+            select: SelectArgs::default(),
             format: Format::Mug,
             threads: NonZero::new(2),
             resume: Some("op-1".into()),

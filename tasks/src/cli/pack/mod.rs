@@ -5,6 +5,7 @@ mod command;
 mod create;
 mod path;
 mod restore;
+mod select;
 mod stats;
 mod verify;
 

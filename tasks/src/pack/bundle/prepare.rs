@@ -4,7 +4,7 @@ use resume_runtime::{Blocking, Context, Step, StepResult, Transition};
 use serde::{Deserialize, Serialize};
 
 use super::{BASIS, Bundle, BundleError, REFS, Scan, choice::Choice, error::recover};
-use crate::pack::gather;
+use crate::pack::{gather, source::SourceList};
 
 /// Nothing is known yet but what is asked for.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -37,7 +37,8 @@ impl Prepare {
                 basis.append(id.as_slice())?;
             }
         }
-        match gather::hold(b, &repository.objects())? {
+        let find = || SourceList::find(&repository.objects());
+        match gather::hold(b, &find)? {
             Ok(()) => Transition::to(Scan::from_start(self.replans)),
             Err(error) => recover(b, error.into(), self.replans),
         }

@@ -10,13 +10,14 @@ use std::{
     path::Path,
 };
 
+use gix_hash::ObjectId;
 use resume_runtime::{Blocking, StepError};
 
 use super::{Create, CreateError, open};
 use crate::pack::{
     format::{FormatError, LAYERS_NAME, Layer, MANIFEST_NAME, Manifest, Refs},
     scan::Set,
-    source::{Catalog, Sources},
+    source::{Catalog, Oid, Sources},
 };
 
 /// The manifest, and the layers that it lists.
@@ -70,11 +71,43 @@ impl Base {
         self.layers.last().map(Layer::refs)
     }
 
+    /// Whether a layer has the object.
+    pub(super) fn has(&self, oid: &Oid) -> Result<bool, FormatError> {
+        let oid = ObjectId::Sha1(*oid);
+        for layer in &self.layers {
+            if layer.index().rank_of(&oid)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The commits at which the pack's history ends.
+    pub(super) fn shallow(&self) -> Vec<Oid> {
+        self.refs()
+            .map_or_else(Vec::new, |refs| oids(&refs.shallow))
+    }
+
+    /// The objects that were left out of the pack.
+    pub(super) fn missing(&self) -> Vec<Oid> {
+        self.refs()
+            .map_or_else(Vec::new, |refs| oids(&refs.missing))
+    }
+
     /// Whether held objects may refer to some that are not held.
     pub(super) fn is_cut_off(&self) -> bool {
         let cut_off = |refs: &Refs| !refs.shallow.is_empty() || !refs.missing.is_empty();
         self.refs().is_some_and(cut_off)
     }
+}
+
+fn oids(ids: &[ObjectId]) -> Vec<Oid> {
+    let oid = |id: &ObjectId| {
+        let mut oid = [0; 20];
+        oid.copy_from_slice(id.as_slice());
+        oid
+    };
+    ids.iter().map(oid).collect()
 }
 
 /// The bytes of the manifest in `output`; none if there is none.

@@ -22,6 +22,16 @@ pub enum CreateError {
     /// The objects could not be scanned.
     #[error(transparent)]
     Scan(#[from] ScanError),
+    /// A partial clone lacks what its remote has promised.
+    #[error(
+        "{first}; its remote has promised this and what else is missing ({count} objects in all): unset remote.<name>.partialclonefilter and run `git fetch --refetch` to get them, or leave them out with --missing=allow-promisor"
+    )]
+    Promised {
+        /// That the first of them is missing.
+        first: ScanError,
+        /// How many are.
+        count: usize,
+    },
     /// Objects are missing in a partial clone.
     #[error(
         "{0}; this is a partial clone: unset remote.<name>.partialclonefilter and run `git fetch --refetch` to get what its remote has promised"

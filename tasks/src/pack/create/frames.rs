@@ -12,10 +12,13 @@ use super::{
     open::{self, Opened},
     threads,
 };
-use crate::pack::{
-    encode::{Frame, Pipeline},
-    format::{Digest, FrameRow, MAX_FRAME_FILE, frame_file_name},
-    plan::PlanSummary,
+use crate::{
+    compress::ZstdSettings,
+    pack::{
+        encode::{Frame, Pipeline},
+        format::{Digest, FrameRow, MAX_FRAME_FILE, frame_file_name},
+        plan::PlanSummary,
+    },
 };
 
 /// How long a frame is waited for before the pause flag is looked at again.
@@ -122,7 +125,12 @@ impl Frames {
         } else {
             let (plan, threads) = (open::plan(b)?, threads(b));
             let (sources, catalog) = (&opened.sources, &opened.catalog);
-            Pipeline::start(&plan, sources, catalog, self.next, threads)
+            let zstd = if b.input().small {
+                ZstdSettings::SMALL
+            } else {
+                ZstdSettings::USUAL
+            };
+            Pipeline::start(&plan, sources, catalog, zstd, self.next, threads)
         };
         Ok(Ok((pipeline, opened)))
     }

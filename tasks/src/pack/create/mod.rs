@@ -31,6 +31,8 @@
 
 mod base;
 mod course;
+mod cut_off;
+mod dates;
 mod error;
 mod frames;
 mod index;
@@ -50,7 +52,7 @@ pub use error::CreateError;
 pub use input::Input;
 
 use crate::pack::{
-    format::{DEFAULT_FRAME_SIZE, Manifest},
+    format::{DEFAULT_FRAME_SIZE, Manifest, SMALL_FRAME_SIZE},
     gather,
 };
 
@@ -96,12 +98,16 @@ impl Env {
 
     /// The length of a full frame in the stream.
     #[cfg_attr(not(test), expect(clippy::unused_self, reason = "only tests differ"))]
-    const fn frame_size(&self) -> u32 {
+    const fn frame_size(&self, input: &Input) -> u32 {
         #[cfg(test)]
         if self.small {
             return 512;
         }
-        DEFAULT_FRAME_SIZE
+        if input.small {
+            SMALL_FRAME_SIZE
+        } else {
+            DEFAULT_FRAME_SIZE
+        }
     }
 
     /// How long the first slice of a scan is.

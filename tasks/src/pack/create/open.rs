@@ -10,7 +10,7 @@ use crate::pack::{
     format::Refs,
     gather,
     plan::PlanFile,
-    scan::ScanError,
+    scan::{self, ScanError},
     select::{self, Repository},
     source::{Catalog, Sources},
 };
@@ -70,7 +70,9 @@ pub(super) fn opened(b: &mut B) -> Result<Result<Opened, CreateError>, StepError
 /// The refs that were chosen when the operation began.
 pub(super) fn refs(b: &mut B) -> Result<Refs, StepError> {
     let bytes = read(b, REFS)?;
-    Refs::parse(&bytes, REFS.as_ref()).map_err(|error| CreateError::from(error).into())
+    let refs = Refs::parse(&bytes, REFS.as_ref()).map_err(CreateError::from)?;
+    // Planned anew, what is cut off may be other objects.
+    Ok(Refs::new(refs.head, refs.refs))
 }
 
 /// The numbers of the objects that the refs point to.
@@ -102,8 +104,13 @@ pub(super) fn plan(b: &mut B) -> Result<Arc<PlanFile>, StepError> {
     Ok(Arc::new(plan))
 }
 
-/// A missing object has another reason in a partial clone.
-pub(super) fn missing(b: &B, error: ScanError) -> CreateError {
+/// A missing object has another reason in a partial clone; who needs it is told.
+pub(super) fn missing(
+    b: &B,
+    (sources, catalog, tips): (&Sources, &Catalog, &[u32]),
+    error: ScanError,
+) -> CreateError {
+    let error = scan::explain(sources, catalog, tips, error, b.interrupt());
     let lacking = matches!(
         error,
         ScanError::Missing { .. } | ScanError::MissingTip { .. }

@@ -9,15 +9,18 @@ use super::{
     Create, CreateError, Summary,
     base::Base,
     course::Course,
+    cut_off::CutOff,
     frames::Frames,
     open::{self, Opened},
     publish::Publish,
     scan::{self, Local, Scan},
 };
 use crate::pack::{
+    format::Refs,
     gather,
     plan::{PlanError, PlanSummary, write_plan},
-    scan::{self as scanning, Reach, ScanError, Set, Universe},
+    scan::{self as scanning, News, Reach, ScanError, Set, Universe},
+    source::Oid,
 };
 
 /// The scan is complete.
@@ -38,8 +41,15 @@ enum Planned {
     Nothing(Summary),
 }
 
-/// The objects, which of them are to be packed, and which are held.
-type Found = (Universe, Reach, Option<Set>);
+/// What a scan comes to.
+struct Found {
+    universe: Universe,
+    /// What is to be packed.
+    reach: Reach,
+    /// What older layers have.
+    held: Option<Set>,
+    cut_off: CutOff,
+}
 
 impl Plan {
     pub(super) const fn new(course: Course, exported: bool) -> Self {
@@ -87,7 +97,20 @@ impl Plan {
             None
         };
         let found = match local {
-            Some(Local::New { news, held }) => Ok((news.universe, news.reach, Some(held))),
+            Some(Local::New { news, held }) => {
+                let News {
+                    universe,
+                    reach,
+                    gaps,
+                } = news;
+                let cut_off = CutOff::of(&universe, &reach, gaps, None);
+                Ok(Found {
+                    universe,
+                    reach,
+                    held: Some(held),
+                    cut_off,
+                })
+            }
             local => {
                 let (local, how) = (local.and_then(Local::scanned), scan::how(b));
                 match gather::scanned(b, local, self.exported, how)? {
@@ -97,16 +120,35 @@ impl Plan {
                 }
             }
         };
-        let (universe, reach, held) = match found {
+        let Found {
+            universe,
+            reach,
+            held,
+            cut_off,
+        } = match found {
             Ok(found) => found,
             Err(error) => return Ok(Err(error)),
         };
+        let added = |oid: &Oid| {
+            let id = universe.catalog.find(&universe.sources, oid);
+            id.is_some_and(|id| reach.has(id))
+        };
+        let refs = match cut_off.refs(b, base.as_ref(), added)? {
+            Ok(refs) => refs,
+            Err(CreateError::Scan(error)) => {
+                let (sources, catalog) = (&universe.sources, &universe.catalog);
+                let tips = open::tips(b, sources, catalog)?.unwrap_or_default();
+                return Ok(Err(open::missing(b, (sources, catalog, &tips), error)));
+            }
+            Err(error) => return Ok(Err(error)),
+        };
         if let Some(base) = base.filter(|_| reach.is_empty())
-            && base.refs() == Some(&open::refs(b)?)
+            && base.refs() == Some(&refs)
         {
             return Ok(Ok(Planned::Nothing(Summary::nothing(&base.manifest))));
         }
-        let (interrupt, frame_size) = (b.interrupt().clone(), b.env().frame_size());
+        write_refs(b, &refs)?;
+        let (interrupt, frame_size) = (b.interrupt().clone(), b.env().frame_size(b.input()));
         let mut out = b.append_file(open::PLAN)?;
         let stopped = || interrupt.load(Ordering::Relaxed);
         let held = held.as_ref();
@@ -125,21 +167,46 @@ fn reach(
     scan: scanning::Scan,
     base: Option<&Base>,
 ) -> Result<Result<Found, CreateError>, StepError> {
-    let tips = match open::tips(b, &universe.sources, &universe.catalog)? {
+    let (sources, catalog) = (&universe.sources, &universe.catalog);
+    let tips = match open::tips(b, sources, catalog)? {
         Ok(tips) => tips,
-        Err(error) => return Ok(Err(open::missing(b, error))),
+        Err(error) => return Ok(Err(open::missing(b, (sources, catalog, &[]), error))),
     };
-    let mut reach = match Reach::of(&universe, scan, &tips, b.interrupt()) {
-        Ok(reach) => reach,
-        Err(error) => return Ok(Err(open::missing(b, error))),
+    let found = if scanning::has_promises(sources) {
+        Reach::with_gaps(&universe, scan, &tips, b.interrupt())
+    } else {
+        Reach::of(&universe, scan, &tips, b.interrupt()).map(|reach| (reach, Vec::new()))
     };
-    let Some(base) = base else {
-        return Ok(Ok((universe, reach, None)));
+    let (mut reach, gaps) = match found {
+        Ok(found) => found,
+        Err(error) => return Ok(Err(open::missing(b, (sources, catalog, &tips), error))),
     };
-    let held = match base.held(&universe.sources, &universe.catalog) {
+    let held = match base.map(|base| base.held(sources, catalog)).transpose() {
         Ok(held) => held,
         Err(error) => return Ok(Err(error.into())),
     };
-    reach.leave_out(&held);
-    Ok(Ok((universe, reach, Some(held))))
+    let cut_off = CutOff::of(&universe, &reach, gaps, base.zip(held.as_ref()));
+    if let Some(held) = &held {
+        reach.leave_out(held);
+    }
+    Ok(Ok(Found {
+        universe,
+        reach,
+        held,
+        cut_off,
+    }))
+}
+
+/// Writes down what is cut off, with the refs that were chosen.
+fn write_refs(b: &mut Blocking<Create>, refs: &Refs) -> Result<(), StepError> {
+    let bytes = refs
+        .to_bytes(open::REFS.as_ref())
+        .map_err(CreateError::from)?;
+    if open::read(b, open::REFS)? == bytes {
+        return Ok(());
+    }
+    let work = b.input().work(b.id());
+    let mut file = b.append_file_in(&work, open::REFS)?;
+    file.restart()?;
+    file.append(&bytes)
 }

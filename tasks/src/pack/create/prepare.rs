@@ -2,11 +2,15 @@
 
 use std::fs;
 
+use gix_hash::ObjectId;
 use resume_runtime::{Blocking, Context, Step, StepError, StepResult, Transition};
 use serde::{Deserialize, Serialize};
 
 use super::{Create, CreateError, base, course::Course, open, scan::Scan};
-use crate::pack::gather;
+use crate::pack::{
+    gather,
+    source::{Oid, SourceList},
+};
 
 /// Nothing is known yet but what is asked for.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -31,7 +35,7 @@ impl Prepare {
         // Refs before objects: whatever they reach is then among the objects that are listed. They
         // are chosen once; planning anew is for the same refs.
         let refs = match self.course.replans {
-            0 => Some(repository.refs(&input.refs).map_err(CreateError::from)?),
+            0 => Some(input.choose(&repository)?),
             _ => None,
         };
         let base = claim(b)?;
@@ -40,8 +44,22 @@ impl Prepare {
                 .to_bytes(open::REFS.as_ref())
                 .map_err(CreateError::from)?;
             b.append_file_in(&work, open::REFS)?.append(&bytes)?;
+            for remark in input.remarks(&repository)? {
+                b.note(remark);
+            }
         }
-        gather::hold(b, &repository.objects())?.map_err(CreateError::from)?;
+        // Where history ends, before objects: those above the end are then listed.
+        let shallow = repository.shallow().map_err(CreateError::from)?;
+        let shallow: Vec<Oid> = shallow.iter().map(oid).collect();
+        let find = || {
+            let directories = input.directories(&repository)?;
+            let list = SourceList::find_in(directories.present)?;
+            Ok(SourceList {
+                shallow: shallow.clone(),
+                ..list
+            })
+        };
+        gather::hold(b, &find)?.map_err(CreateError::from)?;
         if !base.is_empty() {
             b.append_file(open::BASE)?.append(&base)?;
         }
@@ -50,6 +68,12 @@ impl Prepare {
             ..self.course
         })
     }
+}
+
+fn oid(id: &ObjectId) -> Oid {
+    let mut oid = [0; 20];
+    oid.copy_from_slice(id.as_slice());
+    oid
 }
 
 /// Takes the output for this operation alone; gives the manifest of the pack that is there, if any.

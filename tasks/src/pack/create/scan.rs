@@ -122,12 +122,12 @@ fn find_news(b: &mut Blocking<Create>) -> Result<Result<Option<Local>, CreateErr
     let held = base.held(&sources, &catalog).map_err(CreateError::from)?;
     let tips = match open::tips(b, &sources, &catalog)? {
         Ok(tips) => tips,
-        Err(error) => return Ok(Err(open::missing(b, error))),
+        Err(error) => return Ok(Err(open::missing(b, (&sources, &catalog, &[]), error))),
     };
     let limit = b.env().most_new(catalog.len());
     let news = News::find(&sources, &catalog, &held, &tips, limit, b.interrupt());
     Ok(match news {
         Ok(news) => Ok(news.map(|news| Local::New { news, held })),
-        Err(error) => Err(open::missing(b, error)),
+        Err(error) => Err(open::missing(b, (&sources, &catalog, &tips), error)),
     })
 }

@@ -2,7 +2,7 @@
 
 use super::EncodeError;
 use crate::{
-    compress::{Compressor as _, ZstdCompressor},
+    compress::{Compressor as _, ZstdCompressor, ZstdSettings},
     pack::{
         plan::{PlanFile, PlannedEntry},
         source::{Catalog, Reader, Sources},
@@ -38,11 +38,12 @@ impl<'a> Encoder<'a> {
         plan: &'a PlanFile,
         sources: &'a Sources,
         catalog: &'a Catalog,
+        zstd: ZstdSettings,
     ) -> Result<Self, EncodeError> {
         Ok(Self {
             plan,
             reader: Reader::new(sources, catalog),
-            zstd: ZstdCompressor::new(ZstdCompressor::LEVEL)?,
+            zstd: ZstdCompressor::with(zstd)?,
             raw: Vec::new(),
             stored: Vec::new(),
         })

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{EncodeError, Frame, frame::Encoder};
 use crate::{
+    compress::ZstdSettings,
     ordered::{Jobs, Ordered},
     pack::{
         plan::PlanFile,
@@ -27,6 +28,7 @@ impl Pipeline {
         plan: &Arc<PlanFile>,
         sources: &Arc<Sources>,
         catalog: &Arc<Catalog>,
+        zstd: ZstdSettings,
         first: u32,
         threads: usize,
     ) -> Self {
@@ -35,7 +37,7 @@ impl Pipeline {
         let frames = Ordered::start_runs(jobs, threads, 2 * threads + 1, || {
             let (plan, sources) = (Arc::clone(plan), Arc::clone(sources));
             let catalog = Arc::clone(catalog);
-            move |jobs: &Jobs<Made>| work(&plan, &sources, &catalog, jobs)
+            move |jobs: &Jobs<Made>| work(&plan, &sources, &catalog, zstd, jobs)
         });
         Self { frames }
     }
@@ -53,7 +55,13 @@ impl Pipeline {
 }
 
 /// What one of the threads does.
-fn work(plan: &PlanFile, sources: &Sources, catalog: &Catalog, jobs: &Jobs<Made>) {
+fn work(
+    plan: &PlanFile,
+    sources: &Sources,
+    catalog: &Catalog,
+    zstd: ZstdSettings,
+    jobs: &Jobs<Made>,
+) {
     let stopped = || jobs.are_stopped();
     // An entry's middle cannot be inflated without its beginning: all pieces of a large one are made
     // in one go.
@@ -63,7 +71,7 @@ fn work(plan: &PlanFile, sources: &Sources, catalog: &Catalog, jobs: &Jobs<Made>
         let pieces = pieces.take_while(|next| next.large && next.first == frame.first);
         number + pieces.count().max(1)
     };
-    let mut encoder = match Encoder::new(plan, sources, catalog) {
+    let mut encoder = match Encoder::new(plan, sources, catalog, zstd) {
         Ok(encoder) => encoder,
         Err(error) => {
             if let Some(mut run) = jobs.take(behind) {

@@ -10,7 +10,7 @@ use std::{
 
 use super::{EncodeError, Frame, Pipeline};
 use crate::{
-    compress::{Compressor as _, ZstdCompressor},
+    compress::{Compressor as _, ZstdCompressor, ZstdSettings},
     pack::{
         plan::{PlanFile, write_plan},
         scan::{Reach, Scan, Universe},
@@ -58,7 +58,14 @@ impl Made {
 
     fn frames(&self, first: u32, threads: usize) -> Result<Vec<Frame>, EncodeError> {
         let (sources, catalog) = (&self.universe.sources, &self.universe.catalog);
-        let mut pipeline = Pipeline::start(&self.plan, sources, catalog, first, threads);
+        let mut pipeline = Pipeline::start(
+            &self.plan,
+            sources,
+            catalog,
+            ZstdSettings::USUAL,
+            first,
+            threads,
+        );
         let mut frames = Vec::new();
         while first as usize + frames.len() < self.plan.frames.len() {
             frames.extend(pipeline.next(Duration::from_secs(10))?);

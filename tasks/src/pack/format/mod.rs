@@ -50,6 +50,8 @@ pub use refs::{RefTarget, Refs};
 pub const VERSION: u32 = 1;
 /// The frame size of packs that this build writes by default, in bytes of the stream.
 pub const DEFAULT_FRAME_SIZE: u32 = 4 << 20;
+/// The frame size of packs that are to be small, in bytes of the stream.
+pub const SMALL_FRAME_SIZE: u32 = 16 << 20;
 /// The largest frame size that readers accept, in bytes of the stream.
 pub const MAX_FRAME_SIZE: u32 = 64 << 20;
 /// The largest frame file, in bytes.

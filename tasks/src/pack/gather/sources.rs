@@ -1,9 +1,6 @@
 //! The files that objects are read from.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use resume_runtime::{Blocking, Resumable, StepError};
 
@@ -18,12 +15,15 @@ fn links<M: Resumable>(b: &Blocking<M>) -> Result<PathBuf, StepError> {
     Ok(b.folder()?.join("sources.d"))
 }
 
-/// Finds the sources below the object directory `objects`, and links the packs out of reach.
-pub(crate) fn hold<M: Resumable>(b: &mut Blocking<M>, objects: &Path) -> Found<(), SourceError> {
+/// Has `find` find the sources, and links the packs out of reach.
+pub(crate) fn hold<M: Resumable>(
+    b: &mut Blocking<M>,
+    find: &dyn Fn() -> Result<SourceList, SourceError>,
+) -> Found<(), SourceError> {
     let links = links(b)?;
     let mut tries = 0;
     let list = loop {
-        let mut list = match SourceList::find(objects) {
+        let mut list = match find() {
             Ok(list) => list,
             Err(error) => return Ok(Err(error)),
         };

@@ -21,7 +21,7 @@ pub enum ScanError {
     },
     /// An object that is needed is not there.
     #[error(
-        "object {id} is missing, and {kind} {needed_by} needs it; fetch it, or leave out the refs that reach it"
+        "object {id} is missing, and {kind} {needed_by} needs it{within}; fetch it, or leave out the refs that reach it"
     )]
     Missing {
         /// The missing object.
@@ -30,6 +30,8 @@ pub enum ScanError {
         kind: &'static str,
         /// The object that needs it.
         needed_by: String,
+        /// In which commit, and at what path, as words to add; empty where that is not known.
+        within: String,
     },
     /// An object is referred to as a kind that it is not.
     #[error(

@@ -30,7 +30,10 @@
 //! process ([`Scan::absorb`]); sums and smallest names do not depend on where the cuts were, nor on
 //! the number of threads.
 
+mod along;
 mod error;
+mod explain;
+mod gaps;
 pub(crate) mod level;
 pub(crate) mod links;
 mod names;
@@ -42,6 +45,8 @@ mod state;
 mod walk;
 
 pub use error::ScanError;
+pub use explain::explain;
+pub use gaps::{Gap, has_promises};
 pub use names::Names;
 pub use news::News;
 pub use reach::{Reach, Reached};

@@ -5,7 +5,7 @@
 //! new, the pass over everything is the better way; the caller says from where on.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -13,12 +13,13 @@ use std::{
 };
 
 use super::{
-    Names, Reach, ScanError, Set, Universe,
+    Gap, Names, Reach, ScanError, Set, Universe,
+    gaps::{has_promises, promises},
     links::{self, Link},
     names::NameCache,
     shallow,
 };
-use crate::pack::source::{Catalog, Kind, NONE, Reader, Shape, Sources, hex};
+use crate::pack::source::{Catalog, Kind, NONE, Oid, Reader, Shape, Sources, hex};
 
 /// The objects that are new.
 pub struct News {
@@ -26,10 +27,13 @@ pub struct News {
     pub universe: Universe,
     /// The new objects.
     pub reach: Reach,
+    /// What they refer to and is missing, by id; all of it is promised.
+    pub gaps: Vec<Gap>,
 }
 
 impl News {
-    /// Finds what `tips` reach and `held` does not have; nothing if that is more than `limit` objects.
+    /// Finds what `tips` reach and `held` does not have; nothing if that is more than `limit` objects,
+    /// or if what is missing may be promised by an object that is not new.
     ///
     /// `stop` ends it with [`ScanError::Stopped`] once it is true.
     pub fn find(
@@ -50,6 +54,7 @@ impl News {
             found: 0,
             names: Names::new(catalog.len()),
             cache: NameCache::default(),
+            gaps: has_promises(sources).then(BTreeMap::new),
         };
         let mut reader = Reader::new(sources, catalog);
         for tip in tips {
@@ -72,7 +77,12 @@ impl News {
         });
         let new = (0..catalog.len()).filter(|id| objects.has(*id));
         let shape = Shape::of(sources, catalog, new);
+        let gaps: Vec<Gap> = walk.gaps.unwrap_or_default().into_values().collect();
+        if !gaps.iter().all(|gap| gap.promised) {
+            return Ok(None);
+        }
         Ok(Some(Self {
+            gaps,
             universe: Universe::new(Arc::clone(sources), Arc::clone(catalog), shape),
             reach: Reach::new(objects, walk.names),
         }))
@@ -92,6 +102,8 @@ struct Walk<'a> {
     found: u32,
     names: Names,
     cache: NameCache,
+    /// What is missing, where it may be promised.
+    gaps: Option<BTreeMap<Oid, Gap>>,
 }
 
 impl Walk<'_> {
@@ -156,15 +168,21 @@ impl Walk<'_> {
     ) -> Result<(), ScanError> {
         let target = reader.find(&oid);
         if target == NONE {
-            let missing = || ScanError::Missing {
-                id: hex(&oid),
-                kind: kind.name(),
-                needed_by: hex(&self.catalog.oid(self.sources, by)),
+            if let Some(damage) = self.sources.damage(&oid) {
+                return Err(damage.into());
+            }
+            let gap = Gap {
+                oid,
+                needed_by: self.catalog.oid(self.sources, by),
+                kind,
+                promised: promises(self.sources, self.catalog, by),
             };
-            return Err(self
-                .sources
-                .damage(&oid)
-                .map_or_else(missing, ScanError::from));
+            let Some(gaps) = &mut self.gaps else {
+                return Err(gap.error());
+            };
+            let known = gaps.entry(oid).or_insert_with(|| gap.clone());
+            known.promised |= gap.promised;
+            return Ok(());
         }
         self.meet(reader, target)?;
         match self.kind(target) {

@@ -5,13 +5,12 @@ use std::sync::{MutexGuard, PoisonError};
 
 use super::{
     Names, Scan, ScanError, Set, Universe,
+    along::read_along,
+    gaps::Gap,
     links::{self, Link},
     state::Fault,
 };
-use crate::pack::{
-    delta,
-    source::{Kind, NONE, Reader, hex},
-};
+use crate::pack::source::{Kind, NONE, Reader, hex};
 
 /// The objects that some tips reach.
 pub struct Reached {
@@ -92,7 +91,7 @@ impl Scan {
         }
     }
 
-    fn faults(&self) -> MutexGuard<'_, Vec<(u32, Fault)>> {
+    pub(super) fn faults(&self) -> MutexGuard<'_, Vec<(u32, Fault)>> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -118,6 +117,18 @@ impl Reach {
         let Reached { objects } = Reached::of(universe, &scan, tips, stop)?;
         scan.check(universe, |id| objects.has(id))?;
         Ok(Self::new(objects, scan.names))
+    }
+
+    /// The same where what is missing may be so: it is told, by id, and is no error.
+    pub fn with_gaps(
+        universe: &Universe,
+        scan: Scan,
+        tips: &[u32],
+        stop: &AtomicBool,
+    ) -> Result<(Self, Vec<Gap>), ScanError> {
+        let Reached { objects } = Reached::of(universe, &scan, tips, stop)?;
+        let gaps = scan.gaps(universe, |id| objects.has(id), stop)?;
+        Ok((Self::new(objects, scan.names), gaps))
     }
 
     /// These objects, with the names that were found for them.
@@ -236,59 +247,14 @@ impl Peel<'_> {
 
     /// Takes back the references of these trees, each made from its base once.
     fn release_trees(&mut self, round: &[u32]) -> Result<(), ScanError> {
-        let universe = self.universe;
-        let (mut wanted, mut on_the_way) = (
-            Set::new(universe.catalog.len()),
-            Set::new(universe.catalog.len()),
-        );
-        let mut roots = Vec::new();
-        for &id in round {
-            wanted.put(id);
-            let mut at = id;
-            while on_the_way.put(at) {
-                let Some(base) = universe.shape.base(at) else {
-                    roots.push(at);
-                    break;
-                };
-                at = base;
-            }
-        }
-        let mut levels: Vec<Vec<u8>> = Vec::new();
-        let (mut pending, mut instructions) = (Vec::new(), Vec::new());
-        for root in roots {
-            pending.push((root, 0));
-            while let Some((id, depth)) = pending.pop() {
-                self.check()?;
-                if levels.len() <= depth {
-                    levels.push(Vec::new());
-                }
-                let (bases, rest) = levels.split_at_mut(depth);
-                let content = &mut rest[0];
-                content.clear();
-                if let Some(base) = bases.last() {
-                    instructions.clear();
-                    self.reader.payload(id, &mut instructions)?;
-                    delta::apply(base, &instructions, content, |_, _, _| {})
-                        .map_err(|why| self.reader.damaged(id, why))?;
-                } else {
-                    self.reader.payload(id, content)?;
-                }
-                if wanted.has(id) {
-                    let content = std::mem::take(content);
-                    self.release(id, &content)?;
-                    levels[depth] = content;
-                }
-                let children = universe.children.get(id).iter();
-                let children = children.filter(|child| on_the_way.has(**child));
-                pending.extend(children.map(|child| (*child, depth + 1)));
-            }
-        }
-        Ok(())
+        read_along(self.universe, round, self.stop, |id, content| {
+            self.release(id, content)
+        })
     }
 }
 
 /// What is wrong with `id`, or with which of its references.
-fn diagnose(universe: &Universe, id: u32) -> ScanError {
+pub(super) fn diagnose(universe: &Universe, id: u32) -> ScanError {
     let (sources, catalog, shape) = (&universe.sources, &universe.catalog, &universe.shape);
     if let Some(damage) = shape.damage(sources, catalog, id) {
         return damage.into();
@@ -316,7 +282,7 @@ fn diagnose(universe: &Universe, id: u32) -> ScanError {
 }
 
 /// What is wrong with a reference of the object `by`, if anything is.
-fn fault(
+pub(super) fn fault(
     universe: &Universe,
     reader: &Reader<'_>,
     (by, kind): (u32, Kind),
@@ -330,6 +296,7 @@ fn fault(
             id: hex(&oid),
             kind: kind.name(),
             needed_by: needed_by(),
+            within: String::new(),
         };
         return Some(sources.damage(&oid).map_or_else(missing, ScanError::from));
     }

@@ -6,8 +6,9 @@ use gix::{
     bstr::{BStr, BString, ByteSlice as _},
     glob::{wildmatch, wildmatch::Mode},
 };
+use gix_hash::ObjectId;
 
-use super::{Found, SelectError};
+use super::{Found, Pattern, SelectError, Selection};
 use crate::pack::format::{RefTarget, Refs};
 
 /// Where `git rev-parse` looks for a short name, in this order.
@@ -20,81 +21,139 @@ const RULES: [(&str, &str); 6] = [
     ("refs/remotes/", "/HEAD"),
 ];
 
-/// The refs that `names` choose; all if there are no names.
-pub(super) fn choose(found: &Found, names: &[String]) -> Result<Refs, SelectError> {
-    let mut chosen: BTreeSet<&BString> = BTreeSet::new();
-    let mut with_head = names.is_empty();
-    if names.is_empty() {
-        chosen.extend(found.refs.keys());
-    }
-    for name in names {
-        if name == "HEAD" && found.head.is_some() {
-            with_head = true;
-            // Whoever asks for HEAD wants the branch that it is on.
-            if let Some(target @ RefTarget::Symbolic(branch)) = &found.head {
-                match found.refs.get_key_value(branch) {
-                    Some((branch, _)) if found.resolve(target).is_some() => chosen.insert(branch),
-                    _ => return Err(SelectError::Dangling(name.clone())),
-                };
-            }
-            continue;
-        }
-        let before = chosen.len();
-        let matched = matching(found, name);
-        for (name, target) in &matched {
-            if found.resolve(target).is_none() && matched.len() == 1 {
-                return Err(SelectError::Dangling(name.to_string()));
-            }
-            chosen.insert(name);
-        }
-        if matched.is_empty() && chosen.len() == before {
-            return Err(SelectError::NoSuchRef(name.clone()));
+/// The refs that `selection` chooses; all if it has no names.
+///
+/// `date` gives the committer's date of the commit that an object is or leads to, if it does.
+pub(super) fn choose(
+    found: &Found,
+    selection: &Selection,
+    mut date: impl FnMut(&ObjectId) -> Result<Option<i64>, SelectError>,
+) -> Result<Refs, SelectError> {
+    let mut chosen = named(found, &selection.names)?;
+    let excluded = excluded(found, &selection.exclude)?;
+    let head_name = |names: &[Pattern]| names.iter().any(|name| name.as_ref() == b"HEAD");
+    let with_head = selection.names.is_empty() || head_name(&selection.names);
+    let mut late = |target: &RefTarget| match (selection.since, found.resolve(target)) {
+        (Some(since), Some(id)) => Ok(date(&id)?.is_some_and(|date| date >= since)),
+        _ => Ok(true),
+    };
+    chosen.retain(|name| {
+        let target = &found.refs[*name];
+        let way = found.way(target);
+        found.resolve(target).is_some()
+            && !excluded.contains(name)
+            && !way.iter().any(|name| excluded.contains(*name))
+    });
+    let mut refs = Vec::new();
+    for name in chosen {
+        if late(&found.refs[name])? {
+            refs.push(name);
         }
     }
-    let points_somewhere = |name: &BString| found.resolve(&found.refs[name]).is_some();
-    chosen.retain(|name| points_somewhere(name));
+    let chosen: BTreeSet<&BString> = refs.into_iter().collect();
     let written = |target: &RefTarget| match target {
         RefTarget::Symbolic(to) if chosen.contains(to) => Some(target.clone()),
         _ => found.resolve(target).map(RefTarget::Object),
     };
-    let refs = chosen
-        .iter()
-        .filter_map(|name| Some(((*name).clone(), written(&found.refs[*name])?)))
-        .collect();
     let head = match &found.head {
+        _ if head_name(&selection.exclude) => None,
         Some(RefTarget::Symbolic(to)) if chosen.contains(to) => found.head.clone(),
-        Some(head) if with_head => {
-            let unborn = || names.is_empty().then(|| head.clone());
+        // A branch that is left out is not to come in by its other name.
+        Some(RefTarget::Symbolic(to)) if found.refs.contains_key(to) => None,
+        Some(head) if with_head && late(head)? => {
+            let unborn = || selection.names.is_empty().then(|| head.clone());
             written(head).or_else(unborn)
         }
         _ => None,
     };
+    let filtered = selection.since.is_some() || !selection.exclude.is_empty();
+    if filtered && chosen.is_empty() && !matches!(head, Some(RefTarget::Object(_))) {
+        return Err(SelectError::NothingLeft);
+    }
+    let refs = chosen
+        .iter()
+        .filter_map(|name| Some(((*name).clone(), written(&found.refs[*name])?)))
+        .collect();
     Ok(Refs::new(head, refs))
 }
 
-fn matching<'f>(found: &'f Found, name: &str) -> Vec<(&'f BString, &'f RefTarget)> {
-    if name.contains(['*', '?', '[']) {
-        let pattern = BStr::new(name);
-        let matches = |full: &BStr| {
-            let tails = RULES[..5]
-                .iter()
-                .filter_map(|(prefix, _)| full.strip_prefix(prefix.as_bytes()));
-            let mut tails = tails.map(BStr::new);
-            tails.any(|tail| wildmatch(pattern, tail, Mode::empty()))
-        };
-        return found
-            .refs
-            .iter()
-            .filter(|(full, _)| matches(full.as_bstr()))
-            .collect();
+/// The refs that `names` mean; all if there are no names.
+fn named<'f>(found: &'f Found, names: &[Pattern]) -> Result<BTreeSet<&'f BString>, SelectError> {
+    if names.is_empty() {
+        return Ok(found.refs.keys().collect());
     }
-    let candidates = RULES
+    let mut chosen: BTreeSet<&BString> = BTreeSet::new();
+    for name in names {
+        if let (b"HEAD", Some(head)) = (name.as_ref(), &found.head) {
+            // Whoever asks for HEAD wants the branch that it is on.
+            if let RefTarget::Symbolic(branch) = head {
+                match found.refs.get_key_value(branch) {
+                    Some((branch, _)) if found.resolve(head).is_some() => chosen.insert(branch),
+                    _ => return Err(SelectError::Dangling(name.to_string())),
+                };
+            }
+            continue;
+        }
+        let matched = if is_glob(name) {
+            globbed(found, name).collect()
+        } else {
+            meant(found, name).take(1).collect::<Vec<_>>()
+        };
+        match matched[..] {
+            [] => return Err(SelectError::NoSuchRef(name.to_string())),
+            [(name, target)] if found.resolve(target).is_none() => {
+                return Err(SelectError::Dangling(name.to_string()));
+            }
+            _ => chosen.extend(matched.iter().map(|(name, _)| name)),
+        }
+    }
+    Ok(chosen)
+}
+
+/// All refs that `names` may mean; a glob may mean none.
+fn excluded<'f>(found: &'f Found, names: &[Pattern]) -> Result<BTreeSet<&'f BString>, SelectError> {
+    let mut excluded = BTreeSet::new();
+    for name in names {
+        if is_glob(name) {
+            excluded.extend(globbed(found, name).map(|(name, _)| name));
+            continue;
+        }
+        let before = excluded.len();
+        excluded.extend(meant(found, name).map(|(name, _)| name));
+        if excluded.len() == before && name.as_ref() != b"HEAD" {
+            return Err(SelectError::NoSuchRef(name.to_string()));
+        }
+    }
+    Ok(excluded)
+}
+
+fn is_glob(name: &Pattern) -> bool {
+    name.as_bstr().find_byteset(b"*?[").is_some()
+}
+
+type Entry<'f> = (&'f BString, &'f RefTarget);
+
+/// The refs that a glob matches, by their full names or what follows the usual prefixes.
+fn globbed<'f>(found: &'f Found, glob: &Pattern) -> impl Iterator<Item = Entry<'f>> {
+    let matches = move |full: &BStr| {
+        let tails = RULES[..5]
+            .iter()
+            .filter_map(|(prefix, _)| full.strip_prefix(prefix.as_bytes()));
+        let mut tails = tails.map(BStr::new);
+        tails.any(|tail| wildmatch(glob.as_bstr(), tail, Mode::empty()))
+    };
+    found
+        .refs
         .iter()
-        .map(|(before, after)| BString::from(format!("{before}{name}{after}")));
-    candidates
-        .filter_map(|full| found.refs.get_key_value(&full))
-        .take(1)
-        .collect()
+        .filter(move |(full, _)| matches(full.as_bstr()))
+}
+
+/// The refs that a name may mean, the first of them first.
+fn meant<'f>(found: &'f Found, name: &Pattern) -> impl Iterator<Item = Entry<'f>> {
+    RULES.iter().filter_map(move |(before, after)| {
+        let full = [before.as_bytes(), name.as_ref(), after.as_bytes()].concat();
+        found.refs.get_key_value(BStr::new(&full))
+    })
 }
 
 #[cfg(test)]
@@ -131,9 +190,25 @@ mod tests {
         }
     }
 
-    fn chosen(names: &[&str]) -> Result<(Option<RefTarget>, Vec<String>), SelectError> {
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let refs = choose(&found(), &names)?;
+    fn patterns(names: &[&str]) -> Vec<Pattern> {
+        names.iter().map(|name| Pattern::from(*name)).collect()
+    }
+
+    /// Chooses as if each object's date were the byte that it is made of.
+    fn choose(found: &Found, selection: &Selection) -> Result<Refs, SelectError> {
+        super::choose(found, selection, |id| {
+            Ok(Some(i64::from(id.as_bytes()[0])).filter(|date| *date != 5))
+        })
+    }
+
+    type Listed = (Option<RefTarget>, Vec<String>);
+
+    fn chosen(names: &[&str]) -> Result<Listed, SelectError> {
+        listed(&Selection::of(patterns(names)))
+    }
+
+    fn listed(selection: &Selection) -> Result<Listed, SelectError> {
+        let refs = choose(&found(), selection)?;
         let listed = refs.refs.iter().map(|(name, target)| match target {
             RefTarget::Object(id) => format!("{name} {:02x}", id.as_bytes()[0]),
             RefTarget::Symbolic(to) => format!("{name} -> {to}"),
@@ -216,10 +291,64 @@ mod tests {
             head: Some(symbolic("refs/heads/main")),
             ..Found::default()
         };
-        assert_eq!(choose(&found, &[]).unwrap().head, found.head);
-        assert!(choose(&found, &["HEAD".into()]).is_err());
+        let (all, head) = (Selection::default(), Selection::of(patterns(&["HEAD"])));
+        assert_eq!(choose(&found, &all).unwrap().head, found.head);
+        assert!(choose(&found, &head).is_err());
         found.head = Some(object(9));
-        assert_eq!(choose(&found, &[]).unwrap().head, found.head);
-        assert_eq!(choose(&found, &["HEAD".into()]).unwrap().head, found.head);
+        assert_eq!(choose(&found, &all).unwrap().head, found.head);
+        assert_eq!(choose(&found, &head).unwrap().head, found.head);
+    }
+
+    #[test]
+    fn what_is_excluded_does_not_come_in_by_another_name() {
+        let without = |names: &[&str], exclude: &[&str]| {
+            listed(&Selection {
+                exclude: patterns(exclude),
+                ..Selection::of(patterns(names))
+            })
+        };
+        let (head, refs) = without(&[], &["refs/heads/*", "origin/main"]).unwrap();
+        // HEAD is on main, and origin/HEAD points to origin/main.
+        assert_eq!(head, None);
+        assert_eq!(refs, ["refs/stash 05", "refs/tags/v1 06"]);
+        // A name may mean a tag and a branch: neither is wanted.
+        let (head, refs) = without(&["v1", "heads/v1", "main"], &["v1"]).unwrap();
+        assert!(head.is_some());
+        assert_eq!(refs, ["refs/heads/main 01"]);
+        assert_eq!(without(&[], &["HEAD"]).unwrap().0, None);
+        assert_eq!(without(&[], &["no-such-*"]).unwrap().1.len(), 7);
+        assert!(matches!(
+            without(&[], &["nope"]),
+            Err(SelectError::NoSuchRef(_))
+        ));
+        assert!(matches!(
+            without(&[], &["*"]),
+            Err(SelectError::NothingLeft)
+        ));
+    }
+
+    #[test]
+    fn since_keeps_refs_whose_commit_is_no_older() {
+        let since = |since: i64, names: &[&str]| {
+            listed(&Selection {
+                since: Some(since),
+                ..Selection::of(patterns(names))
+            })
+        };
+        // The stash has no date here: it leads to no commit.
+        let (head, refs) = since(4, &[]).unwrap();
+        assert_eq!(head, None);
+        assert_eq!(
+            refs,
+            [
+                "refs/remotes/origin/HEAD -> refs/remotes/origin/main",
+                "refs/remotes/origin/main 04",
+                "refs/tags/v1 06"
+            ]
+        );
+        let (head, refs) = since(1, &["HEAD", "v*"]).unwrap();
+        assert!(head.is_some());
+        assert_eq!(refs.len(), 3);
+        assert!(matches!(since(7, &[]), Err(SelectError::NothingLeft)));
     }
 }

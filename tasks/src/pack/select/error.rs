@@ -35,6 +35,17 @@ pub enum SelectError {
     /// A name chooses nothing.
     #[error("there is no ref '{0}'; `git for-each-ref` lists those there are")]
     NoSuchRef(String),
+    /// Everything was excluded, or is too old.
+    #[error("no ref is left: all that were chosen are excluded, or older than asked for")]
+    NothingLeft,
+    /// A ref's commit cannot be looked at.
+    #[error("cannot tell the date of {id}: {why}; `git fsck` says more")]
+    Date {
+        /// The object that the ref points to.
+        id: String,
+        /// What was found.
+        why: String,
+    },
     /// A symbolic ref that was asked for points nowhere.
     #[error(
         "the ref '{0}' points to a ref that does not exist; make a first commit, or name another ref"

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use gix::refs::Target;
+use gix_hash::ObjectId;
 
-use super::{Found, SelectError, choose};
+use super::{Found, Pattern, SelectError, Selection, choose};
 use crate::pack::format::{RefTarget, Refs};
 
 /// A repository whose refs and objects can be packed.
@@ -18,6 +19,16 @@ impl Repository {
     ///
     /// Nothing outside the repository is read: no environment, no configuration of user or system.
     pub fn open(git_dir: &Path) -> Result<Self, SelectError> {
+        let repository = Self::open_shallow(git_dir)?;
+        if repository.shallow()?.is_empty() {
+            Ok(repository)
+        } else {
+            Err(SelectError::Shallow)
+        }
+    }
+
+    /// The same, also where history is cut off.
+    pub fn open_shallow(git_dir: &Path) -> Result<Self, SelectError> {
         let fault = |why: String| SelectError::Open {
             path: git_dir.to_owned(),
             why,
@@ -28,10 +39,21 @@ impl Repository {
         if git.object_hash() != gix_hash::Kind::Sha1 {
             return Err(SelectError::ObjectFormat(git.object_hash().to_string()));
         }
-        if git.is_shallow().map_err(|error| fault(error.to_string()))? {
-            return Err(SelectError::Shallow);
-        }
         Ok(Self { git, partial })
+    }
+
+    /// The commits at which history is cut off, by id.
+    pub fn shallow(&self) -> Result<Vec<ObjectId>, SelectError> {
+        let listed = self.git.shallow_commits();
+        let listed = listed.map_err(|error| SelectError::Open {
+            path: self.git.git_dir().to_owned(),
+            why: error.to_string(),
+        })?;
+        let mut listed: Vec<ObjectId> =
+            listed.map_or_else(Vec::new, |commits| commits.iter().copied().collect());
+        listed.sort_unstable();
+        listed.dedup();
+        Ok(listed)
     }
 
     /// The directory of the repository's own objects.
@@ -46,10 +68,24 @@ impl Repository {
 
     /// The chosen refs as they are now; all of them if `names` is empty.
     pub fn refs(&self, names: &[String]) -> Result<Refs, SelectError> {
-        choose::choose(&self.found()?, names)
+        let names = names.iter().map(|name| Pattern::from(name.as_str()));
+        let selection = Selection::of(names.collect());
+        self.select(&selection, |_| Ok(None))
     }
 
-    fn found(&self) -> Result<Found, SelectError> {
+    /// The refs that `selection` chooses, as they are now.
+    ///
+    /// `date` is asked for dates where the selection has one: for an object the committer's date, in
+    /// seconds since 1970, of the commit that it is or leads to; none where it leads to none.
+    pub fn select(
+        &self,
+        selection: &Selection,
+        date: impl FnMut(&ObjectId) -> Result<Option<i64>, SelectError>,
+    ) -> Result<Refs, SelectError> {
+        choose::choose(&self.found()?, selection, date)
+    }
+
+    pub(super) fn found(&self) -> Result<Found, SelectError> {
         fn unreadable(error: impl std::fmt::Display) -> SelectError {
             SelectError::Refs(error.to_string())
         }

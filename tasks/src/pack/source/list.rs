@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Kind, Oid, SourceError, loose, packs};
+use super::{Directories, Kind, Oid, SourceError, loose, packs};
 
 /// A pack file of the repository or of an alternate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct PackSource {
     pub path: PathBuf,
     /// Whether the operation holds hard links to the pack and its index.
     pub linked: bool,
+    /// Whether a remote has promised whatever the pack's objects refer to.
+    pub promisor: bool,
 }
 
 impl PackSource {
@@ -63,26 +65,16 @@ pub struct SourceList {
 }
 
 impl SourceList {
-    /// Finds the objects below `objects`, a repository's object directory.
+    /// Finds the objects below `objects`, a repository's object directory, and its alternates.
+    pub fn find(objects: &Path) -> Result<Self, SourceError> {
+        Self::find_in(Directories::find(objects, &[])?.present)
+    }
+
+    /// Finds the objects in these object directories.
     ///
     /// Loose objects are listed before packs: what `git gc` packs in between is then still found,
     /// in the pack that it writes before it removes the loose file.
-    pub fn find(objects: &Path) -> Result<Self, SourceError> {
-        let alternates =
-            gix::odb::alternate::resolve(objects.to_owned(), Path::new("/")).map_err(|error| {
-                SourceError::Alternates {
-                    path: objects.to_owned(),
-                    why: error.to_string(),
-                }
-            })?;
-        let mut directories = vec![objects.to_owned()];
-        directories.extend(alternates);
-        if directories.len() > usize::from(u16::MAX) {
-            return Err(SourceError::TooMany {
-                what: "alternates",
-                max: u64::from(u16::MAX),
-            });
-        }
+    pub fn find_in(directories: Vec<PathBuf>) -> Result<Self, SourceError> {
         let mut list = Self {
             loose: loose::find(&directories)?,
             ..Self::default()
@@ -90,7 +82,7 @@ impl SourceList {
         for directory in &directories {
             list.packs.extend(packs::find(directory)?);
         }
-        list.packs.sort_by_key(|pack| pack.trailer);
+        list.packs.sort_by_key(|pack| (pack.trailer, !pack.promisor));
         list.packs.dedup_by_key(|pack| pack.trailer);
         list.directories = directories;
         Ok(list)
@@ -144,7 +136,7 @@ impl SourceList {
         for pack in &self.packs {
             out.extend(pack.trailer);
             out.extend(pack.length.to_le_bytes());
-            out.push(u8::from(pack.linked));
+            out.push(u8::from(pack.linked) | u8::from(pack.promisor) << 1);
             put_path(&mut out, &pack.path);
         }
         out.extend(count(self.loose.len()));
@@ -171,10 +163,13 @@ impl SourceList {
             list.directories.push(input.path()?);
         }
         for _ in 0..input.u32()? {
+            let (trailer, length) = (input.array()?, u64::from_le_bytes(input.array()?));
+            let [flags] = input.array()?;
             list.packs.push(PackSource {
-                trailer: input.array()?,
-                length: u64::from_le_bytes(input.array()?),
-                linked: input.array::<1>()? == [1],
+                trailer,
+                length,
+                linked: flags & 1 != 0,
+                promisor: flags & 2 != 0,
                 path: input.path()?,
             });
         }
@@ -256,6 +251,7 @@ mod tests {
                 length: 1 << 40,
                 path: "/a/objects/pack/pack-x.pack".into(),
                 linked: true,
+                promisor: true,
             }],
             loose: vec![LooseSource {
                 oid: [9; 20],

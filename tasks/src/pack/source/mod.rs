@@ -19,6 +19,7 @@
 //! never grows. A ring would have to stay within one pack, and a ring of deltas inside one pack has
 //! no object that could ever have been resolved: such a pack is damaged, and [`Shape`] says so.
 
+mod alternates;
 mod catalog;
 mod children;
 mod error;
@@ -31,6 +32,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
+pub use alternates::Directories;
 pub use catalog::{Catalog, Location};
 pub use children::Children;
 pub use error::SourceError;

@@ -189,6 +189,7 @@ pub(super) fn find(directory: &Path) -> Result<Vec<PackSource>, SourceError> {
             Ok((trailer, length)) => found.push(PackSource {
                 trailer,
                 length,
+                promisor: path.with_extension("promisor").exists(),
                 path,
                 linked: false,
             }),

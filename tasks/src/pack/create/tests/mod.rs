@@ -5,9 +5,10 @@ mod crashes;
 mod layers;
 mod results;
 mod resumed;
+mod sources;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     num::NonZero,
     path::{Path, PathBuf},
     sync::Arc,
@@ -52,8 +53,8 @@ fn input(repo: &GitRepo, output: &Path, refs: &[&str]) -> Input {
     Input {
         repository: repo.git_dir().to_owned(),
         output: output.to_owned(),
-        refs: refs.iter().map(ToString::to_string).collect(),
-        threads: None,
+        refs: refs.iter().map(|name| (*name).into()).collect(),
+        ..Input::default()
     }
 }
 
@@ -102,28 +103,40 @@ fn copy_dir(from: &Path, to: &Path) {
     }
 }
 
-/// Reads the pack back: every object is rebuilt, hashed and held against the index. Gives the refs
-/// of the newest layer.
-fn check(output: &Path, repo: &GitRepo, revisions: &[&str]) -> Refs {
-    let pack = PackDir::open(output).unwrap();
-    let layers = pack.layers().unwrap();
-    let mut packed: Vec<String> = layers
+/// The objects of all layers.
+fn packed(output: &Path) -> BTreeSet<String> {
+    let layers = PackDir::open(output).unwrap().layers().unwrap();
+    let objects = layers
         .iter()
         .flat_map(|layer| layer.index().objects_by_oid())
-        .map(|object| object.unwrap().0.to_string())
-        .collect();
-    packed.sort();
-    let expected: Vec<String> = if revisions.is_empty() {
-        Vec::new()
-    } else {
-        repo.reachable(revisions).into_iter().collect()
-    };
-    assert_eq!(packed, expected);
+        .map(|object| object.unwrap().0.to_string());
+    let objects: Vec<String> = objects.collect();
+    let count = objects.len();
+    let set: BTreeSet<String> = objects.into_iter().collect();
+    assert_eq!(set.len(), count, "an object is there twice");
+    set
+}
+
+/// Reads the pack back: every object is rebuilt, hashed and held against the index.
+fn verified(output: &Path) {
+    let pack = PackDir::open(output).unwrap();
     let source = Arc::new(Source::open(&pack, usize::MAX).unwrap());
     let mut encoder = Encoder::new(source.clone());
     for unit in 0..source.units() {
         encoder.encode(unit).unwrap();
     }
+}
+
+/// Holds the pack against what git says that `revisions` reach; gives the refs of the newest layer.
+fn check(output: &Path, repo: &GitRepo, revisions: &[&str]) -> Refs {
+    let expected = if revisions.is_empty() {
+        BTreeSet::new()
+    } else {
+        repo.reachable(revisions)
+    };
+    assert_eq!(packed(output), expected);
+    verified(output);
+    let layers = PackDir::open(output).unwrap().layers().unwrap();
     layers[layers.len() - 1].refs().clone()
 }
 

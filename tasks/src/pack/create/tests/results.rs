@@ -134,11 +134,6 @@ async fn what_cannot_be_packed_is_refused_with_a_way_out() {
     let out = repo.beside("out");
     let why = refusal(&repo, repo.git_dir(), &out, &["nope"]).await;
     assert!(why.contains("no ref 'nope'"), "{why}");
-    let path = repo.path();
-    let url = format!("file://{}", path.display());
-    repo.git(&["clone", "-q", "--depth=1", &url, "../shallow"]);
-    let why = refusal(&repo, &repo.beside("shallow/.git"), &out, &[]).await;
-    assert!(why.contains("--unshallow"), "{why}");
     repo.git(&["init", "-q", "--object-format=sha256", "../sha256"]);
     let why = refusal(&repo, &repo.beside("sha256/.git"), &out, &[]).await;
     assert!(why.contains("sha256"), "{why}");

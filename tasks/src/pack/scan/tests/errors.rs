@@ -24,7 +24,7 @@ fn a_missing_blob_is_named_with_a_tree_that_needs_it() {
         panic!("a blob is missing")
     };
     assert!(
-        matches!(&error, ScanError::Missing { id, kind: "tree", needed_by } if *id == blob && *needed_by == tree),
+        matches!(&error, ScanError::Missing { id, kind: "tree", needed_by, .. } if *id == blob && *needed_by == tree),
         "{error}"
     );
 }
