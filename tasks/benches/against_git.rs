@@ -1,17 +1,27 @@
 //! `mug pack` beside git, as whole processes, in alternating pairs.
 //!
 //! ```text
-//! cargo bench -p mug --bench against_git -- <repository>... [--pairs N]
+//! cargo bench -p mug --bench against_git -- <repository>... [--pairs N] [--only PART,...]
 //! ```
 //!
-//! For each repository (bare or not; never changed), in turn: `mug pack create`
-//! and `git repack -adf` of a fresh copy, then `mug pack create` and `git bundle
-//! create`, then `mug pack restore` and `git clone` of a bundle, then `mug pack
-//! verify --full` and `git fsck --full` of the restored repository. Prints median
-//! and spread of user CPU, wall and anonymous memory, the ratios pair by pair,
-//! the sizes, and what `mug` waited for commits.
+//! For each repository (bare or not; never changed) these parts, or only those
+//! that are named with `--only repack,bundle`:
+//!
+//! | part | `mug pack` | beside |
+//! |---|---|---|
+//! | `repack` | `create` | `git repack -adf` of a fresh copy; sizes; waiting for commits |
+//! | `small` | `create --small`, its size | the same, once |
+//! | `bundle` | `create` | `git bundle create --branches --tags` |
+//! | `format` | `create --format git` | `git bundle create --branches --tags` |
+//! | `clone` | `restore` | `git clone` of a bundle |
+//! | `fsck` | `verify --full` | `git fsck --full` of what was restored |
+//! | `layer` | `create` with ten commits more, into the pack | the first `create` |
+//!
+//! Prints median and spread of user CPU, wall and anonymous memory, and the ratios
+//! pair by pair.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -124,12 +134,27 @@ fn size(dir: &Path) -> u64 {
         .sum()
 }
 
+/// What the packs of a repository take.
+fn packs(repo: &Path) -> f64 {
+    let objects = [repo.join("objects/pack"), repo.join(".git/objects/pack")];
+    let there = objects.iter().filter(|dir| dir.is_dir());
+    there.map(|dir| size(dir)).sum::<u64>() as f64
+}
+
+fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-r").arg(from).arg(to).status();
+    assert!(status.unwrap().success());
+}
+
 fn git() -> Command {
     let mut git = Command::new("git");
     git.env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_SYSTEM", "/dev/null");
     git
 }
+
+/// One comparison, on a copy of the repository.
+type Part = fn(&Bench, &Path);
 
 struct Bench {
     repo: PathBuf,
@@ -154,48 +179,82 @@ impl Bench {
     /// A copy with every file of its own, as found, below `scratch`.
     fn copy(&self, name: &str) -> PathBuf {
         let to = self.fresh(name);
-        let status = Command::new("cp")
-            .arg("-r")
-            .arg(&self.repo)
-            .arg(&to)
-            .status();
-        assert!(status.unwrap().success());
+        copy(&self.repo, &to);
         to
     }
 
-    fn create(&self, repo: &Path) -> Run {
-        let out = self.fresh("out");
+    fn create(&self, repo: &Path, to: &str, options: &[&str]) -> Run {
+        let out = self.fresh(to);
+        self.create_into(repo, &out, options)
+    }
+
+    fn create_into(&self, repo: &Path, out: &Path, options: &[&str]) -> Run {
         run(self
             .mug()
             .arg("-C")
             .arg(repo)
             .args(["pack", "create"])
+            .args(options)
             .arg(out))
     }
 
-    fn all(&self) {
+    fn pairs(&self, mut pair: impl FnMut() -> (Run, Run)) -> Vec<(Run, Run)> {
+        (0..self.pairs).map(|_| pair()).collect()
+    }
+
+    fn all(&self, only: &[String]) {
         println!("== {}", self.repo.display());
         let source = self.copy("source.git");
-        let pairs: Vec<_> = (0..self.pairs)
-            .map(|_| {
-                let ours = self.create(&source);
-                let copy = self.copy("repack.git");
-                let theirs = run(git().arg("-C").arg(copy).args(["repack", "-adf"]));
-                (ours, theirs)
-            })
-            .collect();
+        let parts: [(&str, Part); 7] = [
+            ("repack", Self::repack),
+            ("small", Self::small),
+            ("bundle", Self::bundle),
+            ("format", Self::format),
+            ("clone", Self::clone),
+            ("fsck", Self::fsck),
+            ("layer", Self::layer),
+        ];
+        for (name, part) in parts {
+            if only.is_empty() || only.iter().any(|only| only == name) {
+                part(self, &source);
+            }
+        }
+    }
+
+    fn repacked(&self) -> PathBuf {
+        self.scratch.join("repack.git")
+    }
+
+    fn run_repack(&self) -> Run {
+        self.copy("repack.git");
+        run(git()
+            .arg("-C")
+            .arg(self.repacked())
+            .args(["repack", "-adf"]))
+    }
+
+    fn repack(&self, source: &Path) {
+        let pairs = self.pairs(|| (self.create(source, "out", &[]), self.run_repack()));
         compare("create against repack -adf", &pairs);
-        let packs = |repo: &Path| {
-            let objects = [repo.join("objects/pack"), repo.join(".git/objects/pack")];
-            objects
-                .iter()
-                .filter(|dir| dir.is_dir())
-                .map(|dir| size(dir))
-                .sum::<u64>() as f64
-        };
-        let (out, found) = (self.scratch.join("out"), packs(&source));
-        let repacked = packs(&self.scratch.join("repack.git"));
-        let ours = size(&out) as f64;
+        self.sizes(source, "out");
+        self.waiting(source);
+    }
+
+    fn small(&self, source: &Path) {
+        if !self.repacked().exists() {
+            self.run_repack();
+        }
+        let small = self.create(source, "small", &["--small"]);
+        println!(
+            "create --small: user CPU {:.3} s, wall {:.3} s",
+            small.user, small.wall
+        );
+        self.sizes(source, "small");
+    }
+
+    fn sizes(&self, source: &Path, out: &str) {
+        let (found, repacked) = (packs(source), packs(&self.repacked()));
+        let ours = size(&self.scratch.join(out)) as f64;
         println!(
             "  sizes with index: pack directory {:.1} MB, git packs as found {:.1} MB, repacked {:.1} MB",
             ours / 1e6,
@@ -207,52 +266,141 @@ impl Bench {
             ours / found,
             ours / repacked
         );
-        self.waiting(&source);
+    }
 
-        let bundle = self.scratch.join("all.bundle");
-        let pairs: Vec<_> = (0..self.pairs)
-            .map(|_| {
-                let ours = self.create(&source);
-                let theirs = run(git()
-                    .arg("-C")
-                    .arg(&source)
-                    .args(["bundle", "create"])
-                    .arg(&bundle)
-                    .args(["--branches", "--tags"]));
-                (ours, theirs)
-            })
-            .collect();
+    fn run_bundle(&self, source: &Path) -> Run {
+        run(git()
+            .arg("-C")
+            .arg(source)
+            .args(["bundle", "create"])
+            .arg(self.scratch.join("all.bundle"))
+            .args(["--branches", "--tags"]))
+    }
+
+    fn bundle(&self, source: &Path) {
+        let pairs = self.pairs(|| (self.create(source, "out", &[]), self.run_bundle(source)));
         compare("create against bundle create", &pairs);
+    }
 
-        let pairs: Vec<_> = (0..self.pairs)
-            .map(|_| {
-                let target = self.fresh("restored.git");
-                let ours = run(self
-                    .mug()
-                    .args(["pack", "restore"])
-                    .arg(&out)
-                    .arg(target)
-                    .arg("--bare"));
-                let target = self.fresh("cloned.git");
-                let theirs = run(git().args(["clone", "--bare"]).arg(&bundle).arg(target));
-                (ours, theirs)
-            })
-            .collect();
+    fn format(&self, source: &Path) {
+        let pairs = self.pairs(|| {
+            let ours = self.create(source, "out.bundle", &["--format", "git"]);
+            (ours, self.run_bundle(source))
+        });
+        compare("create --format git against bundle create", &pairs);
+        let ours = self.scratch.join("out.bundle").metadata().unwrap().len();
+        let theirs = self.scratch.join("all.bundle").metadata().unwrap().len();
+        println!("  size, mug / git {:>27.3}", ours as f64 / theirs as f64);
+    }
+
+    /// The pack that `create` made, made now if it was not.
+    fn made(&self, source: &Path) -> PathBuf {
+        let out = self.scratch.join("out");
+        if !out.exists() {
+            self.create(source, "out", &[]);
+        }
+        out
+    }
+
+    fn restore(&self, out: &Path) -> Run {
+        let target = self.fresh("restored.git");
+        run(self
+            .mug()
+            .args(["pack", "restore"])
+            .arg(out)
+            .arg(target)
+            .arg("--bare"))
+    }
+
+    fn clone(&self, source: &Path) {
+        let out = self.made(source);
+        let bundle = self.scratch.join("all.bundle");
+        if !bundle.exists() {
+            self.run_bundle(source);
+        }
+        let pairs = self.pairs(|| {
+            let ours = self.restore(&out);
+            let target = self.fresh("cloned.git");
+            let theirs = run(git().args(["clone", "--bare"]).arg(&bundle).arg(target));
+            (ours, theirs)
+        });
         compare("restore against clone of a bundle", &pairs);
-        self.verify(&out);
     }
 
     /// The same objects on both sides: fsck looks at the repository that was restored.
-    fn verify(&self, out: &Path) {
+    fn fsck(&self, source: &Path) {
+        let out = self.made(source);
         let restored = self.scratch.join("restored.git");
-        let pairs: Vec<_> = (0..self.pairs)
-            .map(|_| {
-                let ours = run(self.mug().args(["pack", "verify", "--full"]).arg(out));
-                let theirs = run(git().arg("-C").arg(&restored).args(["fsck", "--full"]));
-                (ours, theirs)
-            })
-            .collect();
+        if !restored.exists() {
+            self.restore(&out);
+        }
+        let pairs = self.pairs(|| {
+            let ours = run(self.mug().args(["pack", "verify", "--full"]).arg(&out));
+            let theirs = run(git().arg("-C").arg(&restored).args(["fsck", "--full"]));
+            (ours, theirs)
+        });
         compare("verify --full against fsck --full", &pairs);
+    }
+
+    /// Ten commits, each with a file, on the branch that HEAD is on.
+    fn layer(&self, source: &Path) {
+        self.create(source, "first", &[]);
+        let grown = self.copy("grown.git");
+        self.grow(&grown);
+        let pairs = self.pairs(|| {
+            let first = self.create(source, "again", &[]);
+            let out = self.fresh("layered");
+            copy(&self.scratch.join("first"), &out);
+            (self.create_into(&grown, &out, &[]), first)
+        });
+        let layers = std::fs::read_dir(self.scratch.join("layered/layers"));
+        assert_eq!(layers.unwrap().count(), 2);
+        println!("a layer of ten commits against the first creation");
+        row("layer wall s", pairs.iter().map(|p| p.0.wall));
+        row("first wall s", pairs.iter().map(|p| p.1.wall));
+        row(
+            "wall, layer / first",
+            pairs.iter().map(|p| p.0.wall / p.1.wall),
+        );
+        row(
+            "user CPU, layer / first",
+            pairs.iter().map(|p| p.0.user / p.1.user),
+        );
+    }
+
+    fn grow(&self, repo: &Path) {
+        let branch = git()
+            .arg("-C")
+            .arg(repo)
+            .args(["symbolic-ref", "HEAD"])
+            .output();
+        let branch = String::from_utf8(branch.unwrap().stdout).unwrap();
+        let branch = branch.trim();
+        let mut stream = String::new();
+        for number in 0..10 {
+            let from = if number == 0 {
+                format!("from {branch}^0\n")
+            } else {
+                String::new()
+            };
+            let text = format!("line {number}\n").repeat(50);
+            let _ = write!(
+                stream,
+                "commit {branch}\ncommitter A U Thor <author@example.com> {} +0000\ndata 2\nx\n{from}\
+                 M 100644 inline bench/file-{number}\ndata {}\n{text}\n",
+                2_000_000_000 + number,
+                text.len()
+            );
+        }
+        let input = self.scratch.join("grow");
+        std::fs::write(&input, stream).unwrap();
+        let status = git()
+            .arg("-C")
+            .arg(repo)
+            .args(["fast-import", "--quiet"])
+            .stdin(std::fs::File::open(input).unwrap())
+            .status();
+        assert!(status.unwrap().success());
     }
 
     /// What the record of the last creation says of its time.
@@ -275,10 +423,12 @@ impl Bench {
 fn main() {
     let mut pairs = 7;
     let mut repos = Vec::new();
+    let mut only = Vec::new();
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--pairs" => pairs = args.next().unwrap().parse().unwrap(),
+            "--only" => only.extend(args.next().unwrap().split(',').map(str::to_owned)),
             // What cargo adds.
             "--bench" => {}
             _ => repos.push(std::fs::canonicalize(arg).unwrap()),
@@ -294,6 +444,6 @@ fn main() {
             scratch: scratch.path().to_owned(),
             pairs,
         }
-        .all();
+        .all(&only);
     }
 }
