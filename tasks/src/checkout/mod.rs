@@ -19,7 +19,7 @@
 //! # What a tree can't do
 //! Nothing is written through a symbolic link, since directories are opened one by one without
 //! following any; nothing outside of the working tree and nothing into a Git directory, since the
-//! names are checked first ([`names`]). What can't be written (its name is taken, or too long for
+//! names are checked first (`names`). What can't be written (its name is taken, or too long for
 //! the file system, its object is missing, its filter fails) is left out and reported, as Git does;
 //! the index names it all the same, so that `git status` shows it.
 

@@ -85,7 +85,10 @@ fn told(stats: &Stats) -> Vec<String> {
     }
     lines.push(line("stored", &format::bytes(*stored_bytes)));
     lines.push(line("  before compression", &format::bytes(*raw_bytes)));
-    lines.push(line("index, refs", &format::bytes(index_bytes + refs_bytes)));
+    lines.push(line(
+        "index, refs",
+        &format::bytes(index_bytes + refs_bytes),
+    ));
     if let Some(git) = &stats.git {
         let mut beside = format!("{} for the same objects", format::bytes(git.bytes));
         match stats.ratio() {

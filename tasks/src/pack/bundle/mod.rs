@@ -22,7 +22,7 @@
 //! With revisions excluded (`^v1.0`, `v1.0..main`), the commits that an included commit or tag refers
 //! to, and that are excluded, are the *prerequisites*. A reader who has them has all that they
 //! reach, since Git never keeps a commit without. Just that is left out, which may be less than
-//! what the excluded revisions reach: see [`contents`].
+//! what the excluded revisions reach: see `contents`.
 
 mod choice;
 mod contents;

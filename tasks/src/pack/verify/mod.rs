@@ -1,10 +1,10 @@
 //! Verifies a pack directory: is every byte what was written, and can everything be had back?
 //!
-//! - [`survey`]: the directory, the manifest, each layer's index and refs, and what must hold between
+//! - `survey`: the directory, the manifest, each layer's index and refs, and what must hold between
 //!   the layers. Quick, and done anew by every process.
-//! - [`contents`]: the frames. Plainly, each is held against its checksum. Fully, each is
+//! - `contents`: the frames. Plainly, each is held against its checksum. Fully, each is
 //!   decompressed, every object in it is rebuilt and hashed, and what it refers to is looked for.
-//! - [`machine`]: the operation around the two; it counts in the [groups](super::format::Group) of
+//! - `machine`: the operation around the two; it counts in the [groups](super::format::Group) of
 //!   the layers, and goes on behind the last one that was committed.
 //! - [`report`]: what was found. All of it, not only the first.
 //!

@@ -130,3 +130,27 @@ fn history_may_end_where_it_is_shallow_and_nowhere_else() {
     );
     assert_eq!(report.damages.len(), 1, "{report:#?}");
 }
+
+#[test]
+fn a_layer_that_is_added_later_is_none_of_it_and_another_pack_is_refused() {
+    use super::super::VerifyError;
+    use super::super::survey::{reopen, survey};
+    let dir = tempfile::tempdir().unwrap();
+    let out = pack(dir.path(), 900);
+    let plan = survey(&out, true).unwrap().plan;
+    let before = reopen(&out, true, &plan).unwrap().unwrap().source.objects();
+    let repo = dir.path().join("repo");
+    grow(&repo, 12..14);
+    add_layer(&repo, &out, 900, Order::DepthFirst);
+    assert_eq!(full(&out).layers, 3);
+    let opened = reopen(&out, true, &plan).unwrap().unwrap();
+    assert_eq!(opened.source.objects(), before);
+    // Its oldest layer alone is another pack; so is one with a layer that can't be opened any more.
+    fs::remove_file(super::in_layer(&out, false, "index")).unwrap();
+    let error = reopen(&out, true, &plan).err().unwrap();
+    assert!(matches!(error, VerifyError::Changed { .. }), "{error}");
+    fs::remove_dir_all(&out).unwrap();
+    add_layer(&repo, &out, 900, Order::DepthFirst);
+    let error = reopen(&out, true, &plan).err().unwrap();
+    assert!(matches!(error, VerifyError::Changed { .. }), "{error}");
+}
