@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use end_to_end::{Running, Scratch, Shown, assert_same};
+use end_to_end::{Large, Running, Scratch, Shown, assert_same};
 use fastrand::Rng;
 
 /// Kills to be reached, over as many restores as it takes.
@@ -244,6 +244,90 @@ fn a_working_tree_is_written_through_thirty_kills() {
         }
     }
     assert!(between * 2 >= kills, "{between} of {kills} between files");
+}
+
+/// Kills to be reached while it goes into a repository that exists.
+const INTO: usize = 8;
+
+#[test]
+fn a_repository_is_restored_into_through_kills_and_collections() {
+    let scratch = Scratch::fast(512 << 20);
+    let shape = Large {
+        files: 100,
+        commits: 2_000,
+    };
+    let source = shape.make(&scratch, "source.git");
+    scratch.mug(&source, &["pack", "create", "../out"]).ok();
+    scratch.git(".", &["init", "-q", "-b", "mine", "existing"]);
+    let existing = scratch.join("existing");
+    let first = ["commit", "-q", "--allow-empty", "-m", "mine"];
+    scratch.git(&existing, &first);
+    let refs = |dir: &Path, below: &str| {
+        let format = ["for-each-ref", "--format=%(objectname) %(refname)", below];
+        scratch.git(dir, &format)
+    };
+    let packs = existing.join(".git/objects/pack");
+    let kept = || {
+        let names = std::fs::read_dir(&packs).expect("packs").flatten();
+        let mut names = names.map(|entry| entry.path());
+        names.any(|path| path.extension().is_some_and(|it| it == "keep"))
+    };
+
+    let mut random = Rng::with_seed(11);
+    let (mut kills, mut published) = (0, 0);
+    for round in 1.. {
+        if kills >= INTO {
+            break;
+        }
+        assert!(round <= INTO, "restores are done before they can be killed");
+        let namespace = format!("refs/restored/{round}");
+        let threads = random.usize(1..=3).to_string();
+        let mut args = vec!["pack", "restore", "out", "--into", "existing"];
+        args.extend(["--namespace", &namespace, "--threads", &threads]);
+        let mut id: Option<String> = None;
+        let mut stalls = 0;
+        loop {
+            let mut args = args.clone();
+            if let Some(id) = &id {
+                args.extend(["--resume", id]);
+            }
+            let process = scratch.spawn(".", &args);
+            // Every other time until the pack is there and no ref is.
+            if stalls % 2 == 1 {
+                while process.is_running() && !kept() {
+                    std::thread::sleep(Duration::from_micros(200));
+                }
+            } else {
+                let most = 0.8 * 1.4_f64.powi(stalls);
+                std::thread::sleep(Duration::from_secs_f64(most * random.f64()));
+            }
+            if !process.stop() {
+                process.wait().ok();
+                break;
+            }
+            process.kill();
+            stalls += 1;
+            let mut records = scratch.operations("existing", &[]);
+            records.retain(|record| record.status() != "completed");
+            let Some(record) = records.pop() else { break };
+            id = Some(record.id().to_owned());
+            kills += 1;
+            published += usize::from(kept());
+            // One that died with Git's lock takes it up again; until then git refuses.
+            if !existing.join(".git/packed-refs.lock").exists() {
+                scratch.git(&existing, &["gc", "-q", "--prune=now"]);
+            }
+        }
+        let expected = refs(&source, "refs").replace("refs/", &format!("{namespace}/"));
+        let found = refs(&existing, &namespace);
+        assert!(expected.lines().all(|line| found.contains(line)), "{found}");
+        assert!(!kept());
+        scratch.git(&existing, &["gc", "-q", "--prune=now"]);
+        scratch.git(&existing, &["fsck", "--full", "--strict"]);
+        assert_eq!(refs(&existing, "refs/heads").lines().count(), 1);
+        println!("round {round}: {kills} kills, {published} with a pack and no refs");
+    }
+    assert!(published > 0);
 }
 
 /// A copy without the repository.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use mug::core::database::MugDb;
 use mug::core::registry::Registry;
-use mug::pack::restore::prepare::{begin, reopen};
-use mug::pack::restore::{Env, Input, Output, Restore, RestoreError};
+use mug::pack::restore::prepare::{begin, into, reopen};
+use mug::pack::restore::{Env, Input, Namespace, Output, Restore, RestoreError};
 
 use super::path::{absolute, word};
 use crate::cli::drive::{self, Done, Job};
@@ -20,10 +20,19 @@ pub(super) struct RestoreArgs {
     /// The pack directory
     dir: PathBuf,
     /// The repository to make; the directory may exist if it is empty
-    target: PathBuf,
+    #[arg(required_unless_present = "into", conflicts_with = "into")]
+    target: Option<PathBuf>,
     /// Make a bare repository
     #[arg(long)]
     bare: bool,
+    /// Restore into this repository, which exists: one more pack, and refs under a namespace.
+    /// HEAD, the working tree and all other refs stay as they are
+    #[arg(long, value_name = "REPOSITORY", conflicts_with = "bare")]
+    into: Option<PathBuf>,
+    /// Where refs go in that repository; refs/restored/<DIR>/ by default. The pack's HEAD becomes
+    /// HEAD in there
+    #[arg(long, value_name = "REFS/...", requires = "into")]
+    namespace: Option<String>,
     /// How many threads to use; all processors by default
     #[arg(long, value_name = "N", env = "MUG_THREADS", hide_env_values = true)]
     threads: Option<NonZero<usize>>,
@@ -37,13 +46,10 @@ pub(super) fn run(args: RestoreArgs, origin: &Origin, ui: &Ui) -> Result<(), Err
         ui,
         "restoring",
         &args.dir.display().to_string(),
-        &args.target.display().to_string(),
+        &args.place().display().to_string(),
     );
-    let input = Input {
-        pack: absolute(&args.dir)?,
-        target: absolute(&args.target)?,
-        bare: args.bare,
-    };
+    let input = input(&args)?;
+    let place = args.place().to_owned();
     let threads = args
         .threads
         .or_else(|| std::thread::available_parallelism().ok())
@@ -54,7 +60,7 @@ pub(super) fn run(args: RestoreArgs, origin: &Origin, ui: &Ui) -> Result<(), Err
         command: command(&args).unwrap_or_default(),
         metadata: vec![
             ("pack", input.pack.display().to_string()),
-            ("target", input.target.display().to_string()),
+            ("target", absolute(args.place())?.display().to_string()),
         ],
         input,
         env: Box::new(move || Ok(Env::new(threads))),
@@ -69,7 +75,32 @@ pub(super) fn run(args: RestoreArgs, origin: &Origin, ui: &Ui) -> Result<(), Err
     if ui.json || ui.quiet {
         return Ok(());
     }
-    ui.result(&summary(&done, &args.target))
+    ui.result(&summary(&done, &place))
+}
+
+impl RestoreArgs {
+    /// What is restored to.
+    fn place(&self) -> &Path {
+        let place = self.into.as_ref().or(self.target.as_ref());
+        place.map_or(Path::new("."), PathBuf::as_path)
+    }
+}
+
+fn input(args: &RestoreArgs) -> Result<Input, Error> {
+    let pack = absolute(&args.dir)?;
+    let Some(repository) = &args.into else {
+        return Ok(Input {
+            pack,
+            target: absolute(args.place())?,
+            bare: args.bare,
+            into: None,
+        });
+    };
+    let namespace = match &args.namespace {
+        Some(given) => Namespace::parse(given).map_err(|e| Error::usage(e.to_string()))?,
+        None => Namespace::for_pack(&pack),
+    };
+    into(pack, repository, namespace).map_err(refused)
 }
 
 /// The store, which lies in the repository that is made. Where another restore to
@@ -88,7 +119,11 @@ fn store(input: &Input, resumes: bool) -> Result<(MugDb, Option<RestoreError>), 
 }
 
 fn refused(error: RestoreError) -> Error {
-    Error::failed(error.to_string()).because(error)
+    let refused = Error::failed(error.to_string());
+    match error {
+        RestoreError::RefsTaken { .. } => refused.hint("name another place with `--namespace`"),
+        error => refused.because(error),
+    }
 }
 
 fn command(args: &RestoreArgs) -> Option<Vec<String>> {
@@ -99,7 +134,14 @@ fn command(args: &RestoreArgs) -> Option<Vec<String>> {
     if let Some(threads) = args.threads {
         words.extend(["--threads".to_owned(), threads.to_string()]);
     }
-    words.extend([word(&args.dir)?, word(&args.target)?]);
+    words.push(word(&args.dir)?);
+    match &args.into {
+        Some(repository) => words.extend(["--into".to_owned(), word(repository)?]),
+        None => words.push(word(args.place())?),
+    }
+    if let Some(namespace) = &args.namespace {
+        words.push(format!("--namespace={namespace}"));
+    }
     Some(words)
 }
 
@@ -118,11 +160,25 @@ fn contradiction(given: &Input, stored: &Input) -> Option<String> {
             given.target.display()
         ));
     }
+    if given.into != stored.into {
+        return Some(match &stored.into {
+            Some(place) => format!("restores refs to {}", place.namespace.as_str()),
+            None => "makes a new repository".to_owned(),
+        });
+    }
     (given.bare && !stored.bare).then(|| "makes a repository with a working tree".to_owned())
 }
 
 /// What the user should know of the working tree.
 fn warnings(output: &Output) -> Vec<String> {
+    if let Some(into) = &output.into
+        && into.left_out > 0
+    {
+        return vec![format!(
+            "{} symbolic refs lead to nothing in the pack and were left out",
+            format::count(into.left_out)
+        )];
+    }
     if let Some(why) = &output.no_tree {
         return vec![format!("the working tree was not written: {why}")];
     }
@@ -151,6 +207,14 @@ fn summary(done: &Done<Output>, target: &Path) -> String {
         ),
         None => String::new(),
     };
+    let files = match &done.output.into {
+        Some(into) => format!(
+            ", {} refs in {}",
+            format::count(into.refs),
+            into.namespace.as_str()
+        ),
+        None => files,
+    };
     format!(
         "{}: {} objects, a pack of {}{files}, in {}",
         text::plain(&target.display().to_string()),
@@ -170,6 +234,7 @@ mod tests {
             pack: "/pack".into(),
             target: target.into(),
             bare,
+            into: None,
         };
         assert_eq!(contradiction(&input("/t", false), &input("/t", true)), None);
         assert_eq!(
@@ -180,5 +245,16 @@ mod tests {
             contradiction(&input("/u", false), &input("/t", false)).unwrap(),
             "restores into /t, not into /u"
         );
+        let into = |name: &str| Input {
+            into: Some(mug::pack::restore::Place {
+                namespace: Namespace::parse(name).unwrap(),
+            }),
+            ..input("/t", false)
+        };
+        assert_eq!(
+            contradiction(&into("refs/a"), &into("refs/b")).unwrap(),
+            "restores refs to refs/b/"
+        );
+        assert!(contradiction(&into("refs/a"), &input("/t", false)).is_some());
     }
 }

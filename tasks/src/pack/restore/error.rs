@@ -153,6 +153,52 @@ pub enum RestoreError {
         /// What does not hold.
         reason: &'static str,
     },
+    /// A namespace that refs can't be restored to.
+    #[error("{name:?} is no namespace for refs: {reason}")]
+    Namespace {
+        /// What was given.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A repository that can't be restored into.
+    #[error("can't restore into '{}': {reason}", path.display())]
+    Repository {
+        /// Its Git directory.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// Refs that are in the way.
+    #[error("the repository has refs that differ from those to be restored: {listed}")]
+    RefsTaken {
+        /// Their names, escaped.
+        listed: String,
+    },
+    /// The refs of the repository can't be read.
+    #[error("the repository's refs can't be read: {reason}")]
+    ExistingRefs {
+        /// Why.
+        reason: String,
+    },
+    /// The shallow history of both can't be joined.
+    #[error("the repository can't be told where history is cut off: {reason}")]
+    Shallow {
+        /// Why.
+        reason: String,
+    },
+    /// The pack leaves objects out that the repository does not have.
+    #[error("the pack leaves out objects that '{}' does not have, and that nobody promised it; restore to a new repository, or into a partial clone", path.display())]
+    Lacks {
+        /// The Git directory.
+        path: PathBuf,
+    },
+    /// What was restored is gone before refs led to it.
+    #[error("the restored pack '{}' is gone; delete the operation and restore again", path.display())]
+    PackGone {
+        /// The pack.
+        path: PathBuf,
+    },
     /// The work was told to stop.
     #[error("interrupted")]
     Interrupted,

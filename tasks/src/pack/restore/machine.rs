@@ -8,8 +8,9 @@ use resume_runtime::{Blocking, Resumable, StepError, path_text};
 use serde::{Deserialize, Serialize};
 
 use super::super::format::{Digest, FormatError, PackDir};
+use super::into::{Namespace, Place};
 use super::publish::{self, Disk, Target};
-use super::steps::{Check, Entries, Files, Index, Publish, Refs, TreeIndex};
+use super::steps::{Check, Entries, Files, Index, Publish, PublishInto, Refs, RefsInto, TreeIndex};
 use super::{RestoreError, Source};
 use crate::checkout::Written;
 
@@ -27,10 +28,22 @@ pub struct Input {
     pub target: PathBuf,
     /// Whether it is to have no working tree.
     pub bare: bool,
+    /// Where refs go if the target is the common Git directory of a repository that exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub into: Option<Place>,
 }
 
 impl Input {
-    /// The target.
+    /// The Git directory that is restored to.
+    pub fn git_dir(&self) -> PathBuf {
+        if self.into.is_some() {
+            self.target.clone()
+        } else {
+            self.target().git_dir()
+        }
+    }
+
+    /// The new repository.
     pub fn target(&self) -> Target {
         Target {
             path: self.target.clone(),
@@ -52,6 +65,20 @@ pub struct Output {
     /// Why the working tree was not written at all, if it could not be: the tree has a path that is
     /// refused, for example. The repository is complete without it.
     pub no_tree: Option<String>,
+    /// What became of the refs in a repository that existed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub into: Option<Restored>,
+}
+
+/// What was restored into a repository that existed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// The namespace of the refs.
+    pub namespace: Namespace,
+    /// The refs of the pack that are there now.
+    pub refs: u64,
+    /// Symbolic refs that were left out, since they lead nowhere.
+    pub left_out: u64,
 }
 
 /// What a process needs to restore.
@@ -164,6 +191,12 @@ pub enum Restore {
     /// Moves them into the new repository.
     #[step(effect)]
     Publish(Publish),
+    /// Moves them into a repository that exists.
+    #[step(effect)]
+    PublishInto(PublishInto),
+    /// Writes refs there.
+    #[step(effect)]
+    RefsInto(RefsInto),
     /// Writes the working tree.
     #[step(effect)]
     Files(Files),
@@ -183,7 +216,7 @@ fn is_gone(pack: &Path) -> bool {
 
 /// The operation's own directory on the target's file system.
 pub(super) fn own_dir(b: &Blocking<Restore>) -> PathBuf {
-    let store = b.input().target().git_dir().join(publish::STORE_NAME);
+    let store = b.input().git_dir().join(publish::STORE_NAME);
     store.join("ops").join(b.id())
 }
 
@@ -213,6 +246,9 @@ impl From<RestoreError> for StepError {
                 let hint = "put the pack back as it was, then continue; or delete the operation and \
                             restore again";
                 Self::needs_user(error, hint)
+            }
+            error @ RestoreError::RefsTaken { .. } => {
+                Self::needs_user(error, "move or delete these refs, then continue")
             }
             error @ RestoreError::Appeared { .. } => {
                 Self::needs_user(error, "move it away, then continue")

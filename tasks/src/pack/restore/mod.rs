@@ -12,6 +12,7 @@
 pub mod encode;
 pub mod error;
 pub mod idx;
+pub mod into;
 pub mod machine;
 pub mod prepare;
 pub mod publish;
@@ -25,5 +26,6 @@ pub(in crate::pack) mod tests;
 mod worktree;
 
 pub use error::RestoreError;
-pub use machine::{Env, Input, Output, Restore};
+pub use into::{Namespace, Place};
+pub use machine::{Env, Input, Output, Restore, Restored};
 pub use source::Source;

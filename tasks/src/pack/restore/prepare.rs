@@ -1,8 +1,11 @@
-//! What comes before the operation: its store lies in the repository that it is to make.
+//! What comes before the operation: its store lies in the repository that it is to make, or that
+//! exists.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use super::super::format::PackDir;
+use super::super::format::{PackDir, Refs};
+use super::into::{Namespace, Place, place};
 use super::{Input, RestoreError};
 use crate::core::database::MugDb;
 use crate::core::error::CoreError;
@@ -18,6 +21,14 @@ pub fn begin(input: &Input, registry: &Registry) -> Result<MugDb, RestoreError> 
         return Err(RestoreError::NoLayers {
             path: input.pack.clone(),
         });
+    }
+    if let Some(place) = &input.into {
+        place.check(&place::open(&input.target)?, &newest_refs(&pack)?)?;
+        let db = MugDb::for_repository(&input.target)?;
+        if let Some(dir) = db.dir() {
+            registry.add(dir)?;
+        }
+        return Ok(db);
     }
     input.target().check_free(None)?;
     let git_dir = input.target().git_dir();
@@ -37,9 +48,34 @@ pub fn begin(input: &Input, registry: &Registry) -> Result<MugDb, RestoreError> 
     Ok(db)
 }
 
+/// The refs of the pack's newest layer.
+fn newest_refs(pack: &PackDir) -> Result<Refs, RestoreError> {
+    match pack.manifest().layers.last() {
+        Some(newest) => Ok(pack.layer(newest)?.refs().clone()),
+        None => Ok(Refs::default()),
+    }
+}
+
+/// What to restore into the repository that `path` is in: `bare` is of no concern then.
+pub fn into(pack: PathBuf, path: &Path, namespace: Namespace) -> Result<Input, RestoreError> {
+    let repository = gix::discover(path).map_err(|_| CoreError::NoRepository {
+        path: path.to_owned(),
+    })?;
+    let common_dir = repository.common_dir();
+    let target = common_dir
+        .canonicalize()
+        .map_err(RestoreError::io(common_dir))?;
+    Ok(Input {
+        pack,
+        target,
+        bare: false,
+        into: Some(Place { namespace }),
+    })
+}
+
 /// Opens the store of a restore that was begun.
 pub fn reopen(input: &Input) -> Result<MugDb, RestoreError> {
-    let git_dir = input.target().git_dir();
+    let git_dir = input.git_dir();
     if !git_dir.is_dir() {
         return Err(RestoreError::NotBegun {
             path: input.target.clone(),

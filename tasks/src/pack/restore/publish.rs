@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use gix::bstr::{BStr, ByteSlice as _};
+use gix_hash::ObjectId;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 
@@ -128,7 +129,7 @@ pub fn skeleton(
     };
     if !refs.shallow.is_empty() {
         let path = made.join("shallow");
-        fs::write(&path, shallow(refs)).map_err(|e| error(&path, e))?;
+        fs::write(&path, shallow_file(&refs.shallow)).map_err(|e| error(&path, e))?;
     }
     if !refs.missing.is_empty() {
         let path = made.join("config");
@@ -152,8 +153,10 @@ pub fn skeleton(
 }
 
 /// Git's `shallow` file.
-fn shallow(refs: &Refs) -> Vec<u8> {
-    let lines = refs.shallow.iter().map(|oid| format!("{oid}\n"));
+pub(super) fn shallow_file(commits: &[ObjectId]) -> Vec<u8> {
+    let lines = commits
+        .iter()
+        .flat_map(|oid| [oid.to_string(), "\n".to_owned()]);
     lines.collect::<String>().into_bytes()
 }
 

@@ -4,9 +4,9 @@ use resume_runtime::{Context, Step, StepResult, Transition};
 use serde::{Deserialize, Serialize};
 
 use super::super::super::format::PackDir;
-use super::super::RestoreError;
 use super::super::machine::{Plan, Restore};
-use super::{Entries, Publish};
+use super::super::{RestoreError, into};
+use super::{Entries, publish};
 
 /// The first step's state.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -16,19 +16,21 @@ impl Step<Restore> for Check {
     async fn run(self, cx: &mut Context<'_, Restore>) -> StepResult<Restore> {
         cx.blocking(|b| {
             let input = b.input();
-            input.target().check_free(Some(b.id()))?;
+            if input.into.is_none() {
+                input.target().check_free(Some(b.id()))?;
+            }
             let plan = Plan::of(
                 &PackDir::open(&input.pack).map_err(RestoreError::from)?,
                 usize::MAX,
             );
             let source = b.env().source(&input.pack, &plan)?;
+            if let Some(place) = &input.into {
+                place.check(&into::place::open(&input.target)?, source.newest().refs())?;
+            }
             b.report(0, Some(source.objects().into()));
             b.report_bytes(0, Some(source.stream_bytes()));
             if source.objects() == 0 {
-                return Transition::to(Publish {
-                    plan,
-                    checksum: None,
-                });
+                return publish(input, plan, None);
             }
             Transition::to(Entries { plan, unit: 0 })
         })

@@ -11,7 +11,7 @@ use super::super::encode::Units;
 use super::super::machine::{Plan, Restore, own_dir};
 use super::super::writer::{PackWriter, read_table};
 use super::super::{Source, idx};
-use super::Publish;
+use super::publish;
 
 pub(in super::super) const PACK: &str = "restore.pack";
 const TABLE: &str = "restore.table";
@@ -111,10 +111,7 @@ impl Step<Restore> for Index {
                 &rows,
                 checksum,
             )?;
-            Transition::to(Publish {
-                plan: self.plan,
-                checksum: Some(self.checksum),
-            })
+            publish(b.input(), self.plan, Some(self.checksum))
         })
         .await
     }

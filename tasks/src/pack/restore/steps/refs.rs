@@ -40,6 +40,7 @@ impl Step<Restore> for Refs {
                 pack_bytes: self.pack_bytes,
                 written: self.written,
                 no_tree: self.no_tree,
+                into: None,
             })
         })
         .await

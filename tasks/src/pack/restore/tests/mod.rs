@@ -4,5 +4,7 @@
 mod crash;
 pub(in crate::pack) mod fixture;
 mod hostile;
+mod into;
 mod operation;
+mod parts;
 pub(in crate::pack) mod plain;

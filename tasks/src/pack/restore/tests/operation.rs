@@ -16,6 +16,7 @@ fn input(pack: &Path, target: &Path, bare: bool) -> Input {
         pack: pack.to_owned(),
         target: target.to_owned(),
         bare,
+        into: None,
     }
 }
 
@@ -238,6 +239,7 @@ async fn an_empty_repository_comes_back_empty() {
             pack_bytes: 0,
             written: None,
             no_tree: None,
+            into: None,
         }
     );
     assert_eq!(

@@ -15,7 +15,7 @@ use super::fixture::{Order, add_layer, git, grow, repository};
 use crate::pack::format::FormatError;
 
 /// A disk without an operation.
-pub(super) struct Plain;
+pub(in crate::pack) struct Plain;
 
 impl Disk for Plain {
     fn sync(&self, path: &Path) -> io::Result<()> {
