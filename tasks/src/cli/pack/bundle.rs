@@ -1,10 +1,12 @@
 //! `mug pack create --format git`: a repository as a Git bundle.
 
+use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use mug::core::repository::Repository;
-use mug::pack::bundle::{Bundle, Env, Input, Summary};
+use mug::pack::bundle::{Bundle, BundleError, Env, Input, Summary};
+use mug::pack::select::Pattern;
 
 use super::path::{absolute, word};
 use crate::cli::drive::{self, Done, Job};
@@ -18,7 +20,9 @@ pub(super) struct BundleArgs {
     /// The file to make.
     pub(super) file: PathBuf,
     /// Refs, and revisions to leave out.
-    pub(super) revisions: Vec<String>,
+    pub(super) revisions: Vec<OsString>,
+    /// Refs that do not go into the bundle.
+    pub(super) exclude: Vec<OsString>,
     /// How many threads to use.
     pub(super) threads: Option<NonZero<usize>>,
     /// The operation to continue.
@@ -43,7 +47,8 @@ pub(super) fn run(args: BundleArgs, origin: &Origin, ui: &Ui) -> Result<(), Erro
     let input = Input {
         repository: absolute(repository.git_dir())?,
         output: absolute(&args.file)?,
-        revisions: args.revisions.clone(),
+        revisions: patterns(&args.revisions),
+        exclude: patterns(&args.exclude),
         // Of the process, not of the operation: it may differ when it is continued.
         threads: None,
     };
@@ -53,9 +58,12 @@ pub(super) fn run(args: BundleArgs, origin: &Origin, ui: &Ui) -> Result<(), Erro
         ("output", input.output.display().to_string()),
         ("format", "git".to_owned()),
     ];
-    if !args.revisions.is_empty() {
-        metadata.push(("refs", args.revisions.join(" ")));
+    for (key, names) in [("refs", &input.revisions), ("exclude", &input.exclude)] {
+        if !names.is_empty() {
+            metadata.push((key, joined(names)));
+        }
     }
+    let speaker = ui.clone();
     let job = Job::<Bundle> {
         db: repository.get_db().clone(),
         command: command(&args).unwrap_or_default(),
@@ -64,9 +72,13 @@ pub(super) fn run(args: BundleArgs, origin: &Origin, ui: &Ui) -> Result<(), Erro
         metadata,
         resume: args.resume,
         contradiction,
-        check: Box::new(|input| {
-            let checked = input.check();
-            checked.map_err(|error| Error::failed(error.to_string()).because(error))
+        check: Box::new(move |input| {
+            let remarks = input.check();
+            let refused = |error: BundleError| Error::failed(error.to_string()).because(error);
+            for remark in remarks.map_err(refused)? {
+                speaker.note(&format!("note: {}", text::plain(&remark)));
+            }
+            Ok(())
         }),
     };
     let done = drive::run(job, origin, ui)?;
@@ -90,9 +102,23 @@ fn command(args: &BundleArgs) -> Option<Vec<String>> {
     if let Some(threads) = args.threads {
         words.extend(["--threads".to_owned(), threads.to_string()]);
     }
+    for name in &args.exclude {
+        words.push(format!("--exclude={}", name.to_str()?));
+    }
     words.push(word(&args.file)?);
-    words.extend(args.revisions.iter().cloned());
+    for revision in &args.revisions {
+        words.push(revision.to_str()?.to_owned());
+    }
     Some(words)
+}
+
+fn patterns(names: &[OsString]) -> Vec<Pattern> {
+    names.iter().map(|name| name.as_os_str().into()).collect()
+}
+
+fn joined(names: &[Pattern]) -> String {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    names.join(" ")
 }
 
 fn contradiction(given: &Input, stored: &Input) -> Option<String> {
@@ -113,12 +139,18 @@ fn contradiction(given: &Input, stored: &Input) -> Option<String> {
     if !given.revisions.is_empty() && given.revisions != stored.revisions {
         let stored = match &stored.revisions[..] {
             [] => "all refs".to_owned(),
-            revisions => revisions.join(" "),
+            revisions => joined(revisions),
         };
         return Some(format!(
             "bundles {stored}, not {}",
-            given.revisions.join(" ")
+            joined(&given.revisions)
         ));
+    }
+    if !given.exclude.is_empty() && given.exclude != stored.exclude {
+        return Some(match &stored.exclude[..] {
+            [] => "excludes nothing".to_owned(),
+            exclude => format!("excludes {}", joined(exclude)),
+        });
     }
     None
 }
@@ -148,7 +180,8 @@ mod tests {
         let input = |output: &str, revisions: &[&str]| Input {
             repository: "/r/.git".into(),
             output: output.into(),
-            revisions: revisions.iter().map(|&name| name.to_owned()).collect(),
+            revisions: revisions.iter().map(|&name| name.into()).collect(),
+            exclude: Vec::new(),
             threads: None,
         };
         let stored = input("/b", &["main", "^v1"]);
@@ -170,11 +203,12 @@ mod tests {
         let args = BundleArgs {
             file: "-out".into(),
             revisions: vec!["main".into(), "^v1".into()],
+            exclude: vec!["wip/*".into()],
             threads: NonZero::new(2),
             resume: Some("op-1".into()),
         };
         let words = command(&args).unwrap();
-        let line = "mug pack create --format git --threads 2 ./-out main ^v1";
+        let line = "mug pack create --format git --threads 2 --exclude=wip/* ./-out main ^v1";
         assert_eq!(words.join(" "), line);
         let again = [words, vec!["--resume".into(), "op-1".into()]].concat();
         crate::cli::Args::try_parse_from(again).unwrap();

@@ -50,19 +50,15 @@ enum Format {
 
 pub(super) fn run(args: CreateArgs, origin: &Origin, ui: &Ui) -> Result<(), Error> {
     if args.format == Format::Git {
-        if args.select.any() {
-            return Err(Error::usage(
-                "--exclude, --since, --small and --missing are for packs, not for Git bundles",
-            ));
+        if args.select.only_for_packs() {
+            let what = "--since, --small and --missing are for packs, not for Git bundles";
+            return Err(Error::usage(what)
+                .hint("`^<revision>` leaves out of a bundle what the revision reaches"));
         }
-        let no_text = |name: OsString| {
-            let name = name.to_string_lossy().into_owned();
-            Error::usage(format!("no revision: `{}`", text::plain(&name)))
-        };
-        let revisions = args.refs.into_iter().map(OsString::into_string);
         let args = BundleArgs {
             file: args.dir,
-            revisions: revisions.collect::<Result<_, _>>().map_err(no_text)?,
+            revisions: args.refs,
+            exclude: args.select.exclude().to_vec(),
             threads: args.threads,
             resume: args.resume,
         };

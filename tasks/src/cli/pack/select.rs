@@ -10,7 +10,7 @@ use mug::pack::create::Input;
 use super::path::absolute;
 use crate::cli::error::Error;
 
-/// Options that only packs in mug's own format have.
+/// Which refs, and options that only packs in mug's own format have.
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct SelectArgs {
     /// Leave out the refs that this name or glob means, whatever else chooses them
@@ -43,9 +43,14 @@ enum Missing {
 }
 
 impl SelectArgs {
-    /// Whether anything was asked for.
-    pub(super) fn any(&self) -> bool {
-        !self.exclude.is_empty() || self.since.is_some() || self.small || self.missing.allows()
+    /// Whether anything was asked for that a Git bundle does not have.
+    pub(super) fn only_for_packs(&self) -> bool {
+        self.since.is_some() || self.small || self.missing.allows()
+    }
+
+    /// The refs to leave out.
+    pub(super) fn exclude(&self) -> &[OsString] {
+        &self.exclude
     }
 
     /// Adds it to what the operation is asked to do.
@@ -192,7 +197,7 @@ mod tests {
         let line =
             "mug --exclude a/* --exclude=b --since=2020-01-01 --small --missing=allow-promisor";
         let args = Line::try_parse_from(line.split(' ')).unwrap().args;
-        assert!(args.any());
+        assert!(args.only_for_packs());
         let words = args.words().unwrap();
         let again = [vec!["mug".to_owned()], words.clone()].concat();
         let again = Line::try_parse_from(again).unwrap().args;

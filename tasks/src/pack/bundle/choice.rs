@@ -1,19 +1,22 @@
 //! Which refs go into a bundle, and which commits it presupposes, as the user named them.
 
-use gix::bstr::BString;
+use gix::bstr::{BString, ByteSlice as _};
 use gix_hash::ObjectId;
 
 use super::BundleError;
 use crate::pack::{
     format::{RefTarget, Refs},
-    select::{Repository, SelectError, tips},
+    select::{Pattern, Repository, SelectError, Selection, tips},
 };
 
 /// The arguments, sorted out.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Choice {
-    refs: Vec<String>,
-    excluded: Vec<String>,
+    refs: Vec<Pattern>,
+    /// Refs that do not go into the bundle.
+    without: Vec<Pattern>,
+    /// Revisions whose history does not.
+    excluded: Vec<Pattern>,
 }
 
 /// What they stand for in a repository.
@@ -24,46 +27,59 @@ pub(super) struct Chosen {
 }
 
 impl Choice {
-    /// Sorts out arguments as `git rev-list` knows them.
-    pub(super) fn of(arguments: &[String]) -> Result<Self, BundleError> {
+    /// Sorts out arguments as `git rev-list` knows them, for a bundle `without` some refs.
+    pub(super) fn of(arguments: &[Pattern], without: &[Pattern]) -> Result<Self, BundleError> {
         let (mut refs, mut excluded) = (Vec::new(), Vec::new());
-        let or_head = |name: &str| {
-            let name = if name.is_empty() { "HEAD" } else { name };
-            name.to_owned()
-        };
+        let or_head = |name: &[u8]| Pattern::from(if name.is_empty() { b"HEAD" } else { name });
         for argument in arguments {
-            if argument.contains("...") {
-                return Err(BundleError::Range(argument.clone()));
+            let bytes = argument.as_bstr();
+            if bytes.contains_str("...") {
+                return Err(BundleError::Range(argument.to_string()));
             }
-            if let Some(name) = argument.strip_prefix('^') {
-                excluded.push(name.to_owned());
-            } else if let Some((from, to)) = argument.split_once("..") {
+            if let Some(name) = bytes.strip_prefix(b"^") {
+                excluded.push(Pattern::from(name));
+            } else if let Some((from, to)) = bytes.split_once_str("..") {
                 excluded.push(or_head(from));
                 refs.push(or_head(to));
             } else {
                 refs.push(argument.clone());
             }
         }
-        let bad = |name: &&String| name.is_empty() || name.starts_with('^') || name.contains("..");
+        let bad = |name: &&Pattern| {
+            let name = name.as_bstr();
+            name.is_empty() || name.starts_with(b"^") || name.contains_str("..")
+        };
         match refs.iter().chain(&excluded).find(bad) {
-            Some(name) => Err(BundleError::Range(name.clone())),
-            None => Ok(Self { refs, excluded }),
+            Some(name) => Err(BundleError::Range(name.to_string())),
+            None => Ok(Self {
+                refs,
+                without: without.to_vec(),
+                excluded,
+            }),
+        }
+    }
+
+    /// The refs that are wanted.
+    pub(super) fn selection(&self) -> Selection {
+        Selection {
+            exclude: self.without.clone(),
+            ..Selection::of(self.refs.clone())
         }
     }
 
     /// Looks the refs and commits up.
     pub(super) fn resolve(&self, repository: &Repository) -> Result<Chosen, BundleError> {
-        let refs = repository.refs(&self.refs)?;
+        let refs = repository.select(&self.selection(), |_| Ok(None))?;
         let mut basis = Vec::new();
         for name in &self.excluded {
-            if name.contains(['*', '?', '[']) {
-                let matching = repository.refs(std::slice::from_ref(name))?;
-                for (_, id) in tips(&matching) {
+            if name.as_bstr().find_byteset(b"*?[").is_some() {
+                let matching = Selection::of(vec![name.clone()]);
+                for (_, id) in tips(&repository.select(&matching, |_| Ok(None))?) {
                     // A tag of a tree, say, has no history to leave out.
                     basis.extend(repository.commit_of(id).unwrap_or_default());
                 }
             } else {
-                basis.extend(repository.commit(name)?);
+                basis.extend(repository.commit(name.as_bstr())?);
             }
         }
         basis.sort_unstable();
@@ -87,7 +103,7 @@ impl Chosen {
     }
 }
 
-const NO_REFS: &str = "the repository has none; make a first commit";
+const NO_REFS: &str = "none is chosen; make a first commit, or choose others";
 /// What is said when nothing is left.
 pub(super) const ALL_EXCLUDED: &str =
     "all that the chosen refs point to is excluded; there is nothing new to bundle";
@@ -127,9 +143,13 @@ mod tests {
     use super::*;
 
     fn sorted_out(arguments: &[&str]) -> Result<(String, String), BundleError> {
-        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let choice = Choice::of(&arguments)?;
-        Ok((choice.refs.join(" "), choice.excluded.join(" ")))
+        let arguments: Vec<Pattern> = arguments.iter().map(|&text| text.into()).collect();
+        let choice = Choice::of(&arguments, &[])?;
+        let joined = |patterns: &[Pattern]| {
+            let texts: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+            texts.join(" ")
+        };
+        Ok((joined(&choice.refs), joined(&choice.excluded)))
     }
 
     #[test]

@@ -9,7 +9,7 @@ use resume_runtime::path_text;
 use serde::{Deserialize, Serialize};
 
 use super::{BundleError, choice::Choice};
-use crate::pack::select::Repository;
+use crate::pack::select::{Pattern, Repository};
 
 /// What to bundle, and where to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,7 +22,10 @@ pub struct Input {
     pub output: PathBuf,
     /// The refs to bundle: names, short names or globs; all without any. `^<revision>` leaves out
     /// what the revision reaches, `<revision>..<ref>` is `^<revision>` and `<ref>`.
-    pub revisions: Vec<String>,
+    pub revisions: Vec<Pattern>,
+    /// Refs to leave out whatever else chooses them: names, short names or globs.
+    #[serde(default)]
+    pub exclude: Vec<Pattern>,
     /// How many threads to use; all that there are if not said. It changes no byte of the result.
     pub threads: Option<NonZero<usize>>,
 }
@@ -32,9 +35,18 @@ impl Input {
     ///
     /// The operation checks the same when it starts. Asked before, it saves the user an operation
     /// that fails at once.
-    pub fn check(&self) -> Result<(), BundleError> {
-        let chosen = Choice::of(&self.revisions)?.resolve(&self.open()?)?;
-        chosen.check()
+    ///
+    /// Gives what the user may not expect, as sentences.
+    pub fn check(&self) -> Result<Vec<String>, BundleError> {
+        let repository = self.open()?;
+        let choice = self.choice()?;
+        choice.resolve(&repository)?.check()?;
+        Ok(repository.remarks(&choice.selection())?)
+    }
+
+    /// What is to be bundled.
+    pub(super) fn choice(&self) -> Result<Choice, BundleError> {
+        Choice::of(&self.revisions, &self.exclude)
     }
 
     /// The repository, if input and output can be used.

@@ -3,7 +3,7 @@
 use resume_runtime::{Blocking, Context, Step, StepResult, Transition};
 use serde::{Deserialize, Serialize};
 
-use super::{BASIS, Bundle, BundleError, REFS, Scan, choice::Choice, error::recover};
+use super::{BASIS, Bundle, BundleError, REFS, Scan, error::recover};
 use crate::pack::{gather, source::SourceList};
 
 /// Nothing is known yet but what is asked for.
@@ -27,8 +27,13 @@ impl Prepare {
         // Refs before objects: whatever they reach is then among the objects that are listed. They
         // are chosen once; planning anew is for the same refs.
         if self.replans == 0 {
-            let chosen = Choice::of(&input.revisions)?.resolve(&repository)?;
+            let choice = input.choice()?;
+            let chosen = choice.resolve(&repository)?;
             chosen.check()?;
+            let remarks = repository.remarks(&choice.selection());
+            for remark in remarks.map_err(BundleError::from)? {
+                b.note(remark);
+            }
             let bytes = chosen.refs.to_bytes(REFS.as_ref());
             b.append_file(REFS)?
                 .append(&bytes.map_err(BundleError::from)?)?;

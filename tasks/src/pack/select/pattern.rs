@@ -27,6 +27,12 @@ impl From<&str> for Pattern {
     }
 }
 
+impl From<&[u8]> for Pattern {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+}
+
 impl From<&OsStr> for Pattern {
     fn from(text: &OsStr) -> Self {
         Self(gix::path::os_str_into_bstr(text).map_or_else(

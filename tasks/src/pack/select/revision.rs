@@ -12,14 +12,14 @@ impl Repository {
     }
 
     /// The commit that `revision` stands for, last; before it the annotated tags that lead to it.
-    pub fn commit(&self, revision: &str) -> Result<Vec<ObjectId>, SelectError> {
+    pub fn commit(&self, revision: &BStr) -> Result<Vec<ObjectId>, SelectError> {
         let none = |why: String| SelectError::Revision {
-            name: revision.to_owned(),
+            name: revision.to_string(),
             why,
         };
         let found = self
             .git
-            .rev_parse_single(BStr::new(revision))
+            .rev_parse_single(revision)
             .map_err(|error| none(error.to_string()))?;
         self.peel(found.detach()).map_err(none)
     }

@@ -44,7 +44,8 @@ fn input(repo: &GitRepo, output: &Path, revisions: &[&str]) -> Input {
     Input {
         repository: repo.git_dir().to_owned(),
         output: output.to_owned(),
-        revisions: revisions.iter().map(ToString::to_string).collect(),
+        revisions: revisions.iter().map(|&text| text.into()).collect(),
+        exclude: Vec::new(),
         threads: None,
     }
 }

@@ -174,6 +174,35 @@ async fn a_base_that_comes_after_its_delta() {
     assert_eq!(objects(&clone), repo.reachable(&["--all"]));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn refs_can_be_left_out_and_what_may_surprise_is_said() {
+    let repo = GitRepo::history(3);
+    repo.git(&["branch", "wip/a", "HEAD~1"]);
+    repo.write("secret", "not for others");
+    repo.git(&["checkout", "-q", "-b", "wip/b"]);
+    repo.commit("secret");
+    repo.git(&["checkout", "-q", "main"]);
+    repo.git(&["replace", "HEAD", "HEAD~1"]);
+    let out = repo.beside("a.bundle");
+    let mut input = input(&repo, &out, &[]);
+    input.exclude = vec!["wip/*".into(), "refs/replace/*".into()];
+    let remarks = input.check().unwrap();
+    assert!(remarks[0].contains("refs/replace"), "{remarks:?}");
+    bundle(input).await.unwrap();
+    let clone = cloned(&repo, &out, "clone.git");
+    let main = repo.git(&["rev-parse", "main"]);
+    assert_eq!(refs(&clone), format!("{main} refs/heads/main"));
+    let config = [
+        "--no-replace-objects",
+        "rev-list",
+        "--objects",
+        "--no-object-names",
+        "main",
+    ];
+    let expected = repo.git(&config).lines().map(str::to_owned).collect();
+    assert_eq!(objects(&clone), expected);
+}
+
 /// Why `Input::check` and the operation itself refuse; both must say the same.
 async fn refusal(repo: &GitRepo, repository: &Path, output: &Path, revisions: &[&str]) -> String {
     let mut input = input(repo, output, revisions);
