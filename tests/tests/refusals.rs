@@ -24,20 +24,6 @@ fn create(scratch: &Scratch, dir: impl AsRef<Path>, args: &[&str]) -> Output {
 }
 
 #[test]
-fn a_shallow_repository() {
-    let scratch = Scratch::new();
-    let source = scratch.repository("source.git", true, Shape::SMALL);
-    let url = format!("file://{}", source.display());
-    scratch.git(
-        ".",
-        &["clone", "-q", "--bare", "--depth=1", &url, "shallow.git"],
-    );
-    let output = create(&scratch, "shallow.git", &[]);
-    refused(&scratch, output, 1, &["shallow", "git fetch --unshallow"]);
-    assert!(scratch.operations("shallow.git", &[]).is_empty());
-}
-
-#[test]
 fn a_sha256_repository() {
     let scratch = Scratch::new();
     scratch.git(

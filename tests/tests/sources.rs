@@ -327,3 +327,21 @@ fn an_object_larger_than_memory_is_allowed_to_be() {
         assert!(most < LENGTH / 2, "{what} took {} MiB", most >> 20);
     }
 }
+
+#[test]
+fn a_shallow_repository_is_packed_as_it_is() {
+    let scratch = Scratch::new();
+    let source = scratch.repository("source.git", true, SHAPE);
+    let url = format!("file://{}", source.display());
+    let clone = ["clone", "-q", "--bare", "--depth=2", &url, "r.git"];
+    scratch.git(".", &clone);
+    let output = scratch.mug("r.git", &["pack", "create", "../out"]).ok();
+    assert!(output.stderr.contains("is shallow"), "{output}");
+    scratch.mug(".", &["pack", "verify", "--full", "out"]).ok();
+    let refs = sh(&scratch, scratch.path(), "cat out/layers/*/refs");
+    let cut = sh(&scratch, &scratch.join("r.git"), "cat shallow");
+    for id in cut.lines() {
+        assert!(refs.contains(&format!("shallow {id}\n")), "{refs}");
+    }
+    restored(&scratch, &scratch.join("r.git"));
+}

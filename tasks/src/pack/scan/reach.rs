@@ -262,7 +262,14 @@ pub(super) fn diagnose(universe: &Universe, id: u32) -> ScanError {
     let mut reader = Reader::new(sources, catalog);
     let kind = shape.kind(id);
     let mut content = Vec::new();
-    if let Err(error) = reader.object(id, &mut content) {
+    if let Err(mut error) = reader.object(id, &mut content) {
+        // Rather the entry that is damaged than one that is made of it.
+        let mut at = id;
+        while let Some(base) = shape.base(at)
+            && let Err(deeper) = reader.object(base, &mut content)
+        {
+            (at, error) = (base, deeper);
+        }
         return error.into();
     }
     let cut = universe.shallow.contains(&id);
