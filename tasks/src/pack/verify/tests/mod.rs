@@ -5,6 +5,7 @@ mod damaged;
 mod exhaustive;
 mod files;
 mod lies;
+mod seeds;
 mod sound;
 
 use std::path::{Path, PathBuf};
