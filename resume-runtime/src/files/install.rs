@@ -1,19 +1,21 @@
 //! Publishing a file under its final name.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::disk::{self, Disk};
 use super::record::FileRecord;
 use crate::error::StepError;
 
 /// Moves the committed file at `from` to `to`, or finds that this was done
-/// before. Replaces what is at `to`.
+/// before. Replaces what is at `to`. `operation` is the operation's name.
 pub(crate) fn install(
     from: &Path,
     to: &Path,
     committed: &FileRecord,
+    operation: &OsStr,
     disk: &Disk,
 ) -> Result<(), StepError> {
     let target_dir = to
@@ -67,7 +69,7 @@ pub(crate) fn install(
             }
         }
         Err(e) if e.kind() == io::ErrorKind::CrossesDevices => {
-            copy(from, to, target_dir, disk)?;
+            copy(from, to, target_dir, operation, disk)?;
         }
         Err(e) => return Err(e.into()),
     }
@@ -96,14 +98,35 @@ fn umask() -> Option<u32> {
 
 /// Across file systems: a copy beside the target, then a rename. The source
 /// stays until the operation is done, so that this can be repeated.
-fn copy(from: &Path, to: &Path, target_dir: &Path, disk: &Disk) -> io::Result<()> {
-    let mut beside = to.file_name().unwrap_or_default().to_owned();
-    beside.push(".part");
-    let beside: PathBuf = target_dir.join(beside);
-    let len = usize::try_from(fs::metadata(from)?.len()).unwrap_or(usize::MAX);
+///
+/// The copy's name carries that of the operation, so that it is nobody else's, and
+/// is made anew: one that is there is what an earlier attempt left.
+fn copy(
+    from: &Path,
+    to: &Path,
+    target_dir: &Path,
+    operation: &OsStr,
+    disk: &Disk,
+) -> io::Result<()> {
+    let mut name = OsString::from(".");
+    name.push(operation);
+    name.push(".");
+    name.push(to.file_name().unwrap_or_default());
+    let beside = target_dir.join(name);
+    match fs::remove_file(&beside) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let mut source = File::open(from)?;
+    let meta = source.metadata()?;
+    let len = usize::try_from(meta.len()).unwrap_or(usize::MAX);
     disk.may_write(&beside, len)?;
-    fs::copy(from, &beside)?;
-    disk.sync_file(&beside, &File::open(&beside)?)?;
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    let mut file = options.open(&beside)?;
+    io::copy(&mut source, &mut file)?;
+    file.set_permissions(meta.permissions())?;
+    disk.sync_file(&beside, &file)?;
     fs::rename(&beside, to)?;
     disk.sync_names(to)
 }

@@ -185,7 +185,10 @@ impl Files {
                 )));
             }
         };
-        install::install(&committed.path(&private, name), &to, committed, &self.disk)?;
+        // The folder has the operation's name.
+        let operation = private.file_name().unwrap_or_default();
+        let from = committed.path(&private, name);
+        install::install(&from, &to, committed, operation, &self.disk)?;
         entry.open = None;
         entry.current.installed = Some(Place(to));
         Ok(())

@@ -244,6 +244,35 @@ fn an_install_takes_what_is_committed_and_nothing_else() {
     files.install("a", &to).unwrap();
 }
 
+/// Where there is a second file system.
+#[cfg(unix)]
+#[test]
+fn an_install_across_file_systems_touches_no_file_of_others() {
+    use std::os::unix::fs::{MetadataExt as _, symlink};
+    let place = Place::with("a", "one");
+    let device = |path: &Path| fs::metadata(path).map(|meta| meta.dev()).ok();
+    let shm = Path::new("/dev/shm");
+    if device(shm).is_none() || device(shm) == device(place.dir.path()) {
+        return;
+    }
+    let far = tempfile::tempdir_in(shm).unwrap();
+    let (to, mine) = (far.path().join("result"), far.path().join("mine"));
+    for path in [&mine, &far.path().join("result.part")] {
+        fs::write(path, "mine").unwrap();
+    }
+    // What an earlier attempt left, or somebody put there.
+    symlink(&mine, far.path().join(".op-1.result")).unwrap();
+    for _ in 0..2 {
+        place.files().install("a", &to).unwrap();
+        assert_eq!(fs::read_to_string(&to).unwrap(), "one");
+    }
+    assert_eq!(names(far.path()), ["mine", "result", "result.part"]);
+    for path in [mine, far.path().join("result.part")] {
+        assert_eq!(fs::read_to_string(path).unwrap(), "mine");
+    }
+    assert!(fs::symlink_metadata(&to).unwrap().is_file());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_rename_that_a_crash_left_with_both_names_is_finished() {
