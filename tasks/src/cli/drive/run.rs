@@ -50,10 +50,11 @@ where
         .enable_time()
         .build()
         .map_err(|e| Error::failed("cannot start threads").because(e))?;
-    let result = runtime.block_on(drive(job, resume, directory, ui));
+    let mut id = resume.as_ref().map(|op| op.id.clone());
+    let result = runtime.block_on(drive(job, resume, directory, &mut id, ui));
     // A pause may have left a thread behind in a long call: leave without it.
     runtime.shutdown_background();
-    result.map_err(|stopped| told(stopped, &manager, origin))
+    result.map_err(|stopped| told(stopped, id.as_deref(), &manager, origin))
 }
 
 /// Where the command runs.
@@ -78,6 +79,7 @@ async fn drive<M: Resumable>(
     job: Job<M>,
     resume: Option<Operation>,
     directory: String,
+    known: &mut Option<String>,
     ui: &Ui,
 ) -> Result<Done<M::Output>, Stopped>
 where
@@ -103,6 +105,7 @@ where
         scheduler.start::<M>(job.input, start).await?
     };
     let id = handle.id().to_owned();
+    *known = Some(id.clone());
     match &resume {
         Some(op) => ui.note(&format!("continuing {}{}", text::short(&id), at(op))),
         None => ui.note(&format!("this is {}; Ctrl-C pauses it", text::short(&id))),

@@ -33,7 +33,13 @@ pub(super) fn at(op: &Operation) -> String {
 }
 
 /// Why it stopped, with the command that continues it.
-pub(super) fn told(stopped: Stopped, manager: &OperationManager, origin: &Origin) -> Error {
+/// `id` is the operation, once there is one.
+pub(super) fn told(
+    stopped: Stopped,
+    id: Option<&str>,
+    manager: &OperationManager,
+    origin: &Origin,
+) -> Error {
     let by_request = matches!(
         stopped,
         Stopped::Paused {
@@ -41,7 +47,12 @@ pub(super) fn told(stopped: Stopped, manager: &OperationManager, origin: &Origin
             ..
         }
     );
-    let error = Error::from(stopped);
+    // Whatever became of the store, what it holds of the operation stays.
+    let by_store = matches!(stopped, Stopped::Store(_));
+    let mut error = Error::from(stopped);
+    if let (true, Some(id)) = (by_store, id) {
+        error = error.about(id);
+    }
     let record = error
         .operation()
         .and_then(|id| manager.get(id).ok().flatten());
@@ -53,7 +64,8 @@ pub(super) fn told(stopped: Stopped, manager: &OperationManager, origin: &Origin
             } else {
                 error
             };
-            let goes_on = matches!(op.status, OperationStatus::Paused | OperationStatus::Failed);
+            let goes_on = by_store
+                || matches!(op.status, OperationStatus::Paused | OperationStatus::Failed);
             match line {
                 Some(line) if goes_on => error.continues_with(line),
                 _ => error,

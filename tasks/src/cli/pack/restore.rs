@@ -31,7 +31,7 @@ pub(super) struct RestoreArgs {
     into: Option<PathBuf>,
     /// Where refs go in that repository; refs/restored/<DIR>/ by default. The pack's HEAD becomes
     /// HEAD in there
-    #[arg(long, value_name = "REFS/...", requires = "into")]
+    #[arg(long, value_name = "REFS/...")]
     namespace: Option<String>,
     /// How many threads to use; all processors by default
     #[arg(long, value_name = "N", env = "MUG_THREADS", hide_env_values = true)]
@@ -89,6 +89,9 @@ impl RestoreArgs {
 fn input(args: &RestoreArgs) -> Result<Input, Error> {
     let pack = absolute(&args.dir)?;
     let Some(repository) = &args.into else {
+        if args.namespace.is_some() {
+            return Err(Error::usage("`--namespace` is for `--into`"));
+        }
         return Ok(Input {
             pack,
             target: absolute(args.place())?,

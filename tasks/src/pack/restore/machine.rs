@@ -133,14 +133,7 @@ impl Env {
         if let Some(source) = &*source {
             return Ok(Arc::clone(source));
         }
-        let dir = match PackDir::open(pack) {
-            Err(FormatError::NoManifest { .. }) if is_gone(pack) => {
-                return Err(RestoreError::Gone {
-                    path: pack.to_owned(),
-                });
-            }
-            opened => opened?,
-        };
+        let dir = open_again(pack)?;
         if Plan::of(&dir, plan.layers) != *plan {
             return Err(RestoreError::Replaced {
                 path: pack.to_owned(),
@@ -206,6 +199,16 @@ pub enum Restore {
     /// Writes the refs, and `HEAD` last.
     #[step(effect)]
     Refs(Refs),
+}
+
+/// Opens a pack that was there when the operation began.
+pub(super) fn open_again(pack: &Path) -> Result<PackDir, RestoreError> {
+    match PackDir::open(pack) {
+        Err(FormatError::NoManifest { .. }) if is_gone(pack) => Err(RestoreError::Gone {
+            path: pack.to_owned(),
+        }),
+        opened => Ok(opened?),
+    }
 }
 
 /// Whether there is nothing at all where the pack was: of a disk that was unplugged an empty directory

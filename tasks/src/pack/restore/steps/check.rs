@@ -3,9 +3,8 @@
 use resume_runtime::{Context, Step, StepResult, Transition};
 use serde::{Deserialize, Serialize};
 
-use super::super::super::format::PackDir;
-use super::super::machine::{Plan, Restore};
-use super::super::{RestoreError, into};
+use super::super::into;
+use super::super::machine::{Plan, Restore, open_again};
 use super::{Entries, publish};
 
 /// The first step's state.
@@ -19,10 +18,7 @@ impl Step<Restore> for Check {
             if input.into.is_none() {
                 input.target().check_free(Some(b.id()))?;
             }
-            let plan = Plan::of(
-                &PackDir::open(&input.pack).map_err(RestoreError::from)?,
-                usize::MAX,
-            );
+            let plan = Plan::of(&open_again(&input.pack)?, usize::MAX);
             let source = b.env().source(&input.pack, &plan)?;
             if let Some(place) = &input.into {
                 place.check(&into::place::open(&input.target)?, source.newest().refs())?;
