@@ -154,3 +154,47 @@ fn a_layer_that_is_added_later_is_none_of_it_and_another_pack_is_refused() {
     let error = reopen(&out, true, &plan).err().unwrap();
     assert!(matches!(error, VerifyError::Changed { .. }), "{error}");
 }
+
+#[test]
+fn more_layers_than_a_process_may_usually_have_open_files() {
+    use crate::pack::format::{LayerManifest, Manifest, RefTarget};
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const LAYERS: usize = 1_200;
+    // As the binary does; a limit that is raised disturbs no other test.
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    setrlimit(Resource::Nofile, raised).unwrap();
+    if limit.maximum.is_some_and(|most| most < 2 * LAYERS as u64) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    add_empty_layer(&out);
+    let index = fs::read(super::in_layer(&out, true, "index")).unwrap();
+    let digest = crate::pack::format::FileDigest::of;
+    // Layers without objects that differ in a ref.
+    let layers = (0..LAYERS).map(|number| {
+        let to = RefTarget::Symbolic("refs/heads/main".into());
+        let refs = Refs::new(None, vec![(format!("refs/layer/{number}").into(), to)]);
+        let refs = refs.to_bytes("refs".as_ref()).unwrap();
+        let listed = LayerManifest::new(0, 0, [], digest(&index), digest(&refs));
+        let layer = out.join("layers").join(listed.id.to_string());
+        fs::create_dir(&layer).unwrap();
+        fs::write(layer.join("index"), &index).unwrap();
+        fs::write(layer.join("refs"), refs).unwrap();
+        listed
+    });
+    let mut all = crate::pack::format::PackDir::open(&out)
+        .unwrap()
+        .manifest()
+        .layers
+        .clone();
+    all.extend(layers);
+    fs::write(out.join("manifest.json"), Manifest::new(all).to_bytes()).unwrap();
+    let report = full(&out);
+    assert!(report.is_sound(), "{report:#?}");
+    assert_eq!(report.layers, 1 + LAYERS as u64);
+}
