@@ -64,8 +64,8 @@ pub(super) fn told(
             } else {
                 error
             };
-            let goes_on = by_store
-                || matches!(op.status, OperationStatus::Paused | OperationStatus::Failed);
+            let goes_on =
+                by_store || matches!(op.status, OperationStatus::Paused | OperationStatus::Failed);
             match line {
                 Some(line) if goes_on => error.continues_with(line),
                 _ => error,

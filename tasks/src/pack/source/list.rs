@@ -82,7 +82,8 @@ impl SourceList {
         for directory in &directories {
             list.packs.extend(packs::find(directory)?);
         }
-        list.packs.sort_by_key(|pack| (pack.trailer, !pack.promisor));
+        list.packs
+            .sort_by_key(|pack| (pack.trailer, !pack.promisor));
         list.packs.dedup_by_key(|pack| pack.trailer);
         list.directories = directories;
         Ok(list)
