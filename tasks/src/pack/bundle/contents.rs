@@ -25,7 +25,7 @@ use super::{
     header::{self, Prerequisite},
 };
 use crate::pack::{
-    scan::{Reached, Scan, ScanError, Universe, links},
+    scan::{Reached, Scan, ScanError, Universe, explain, links},
     source::{Kind, NONE, Oid, Reader},
 };
 
@@ -48,6 +48,13 @@ impl Contents<'_> {
         let guaranteed = self.guaranteed.as_ref();
         // Commits reach no tags.
         guaranteed.is_some_and(|set| set.has(id)) && self.universe.shape.kind(id) != Kind::Tag
+    }
+
+    /// Whether all that the bundle's objects refer to is there.
+    fn check(&self, scan: &Scan, tips: &[u32], stop: &AtomicBool) -> Result<(), ScanError> {
+        let (universe, sources) = (self.universe, &self.universe.sources);
+        let checked = scan.check(universe, |id| self.has(id));
+        checked.map_err(|error| explain(sources, &universe.catalog, tips, error, stop))
     }
 }
 
@@ -79,7 +86,7 @@ pub(super) fn choose<'a>(
             reached,
             guaranteed: None,
         };
-        scan.check(universe, |id| contents.has(id))?;
+        contents.check(scan, &ids, stop)?;
         return Ok(Chosen {
             contents,
             refs,
@@ -117,7 +124,7 @@ pub(super) fn choose<'a>(
         reached,
         guaranteed: Some(guaranteed),
     };
-    scan.check(universe, |id| contents.has(id))?;
+    contents.check(scan, &ids, stop)?;
     Ok(Chosen {
         contents,
         refs,

@@ -170,8 +170,7 @@ impl Entries {
         let begun = first as usize + usize::from(self.within > 0);
         let interrupt = Arc::clone(b.interrupt());
         let stopped = || interrupt.load(Ordering::Relaxed);
-        let entries = self.totals.entries;
-        Ok(PackWriter::resume(entries, begun, pack, offsets, &stopped))
+        Ok(PackWriter::resume(begun, pack, offsets, &stopped))
     }
 
     /// Makes the next chunk, or the next piece of a large entry; whether there was anything to make.
@@ -208,8 +207,7 @@ impl Entries {
         let oid = |id| local.stock.catalog.oid(&local.stock.sources, id);
         let size = Large::size(&local.stock, &entry)?;
         if self.within == 0 {
-            local.writer.entry(&entry, size, oid)?;
-            self.within = local.writer.header_len(&entry, size, oid)?;
+            self.within = local.writer.entry(&entry, size, oid)?;
         }
         let header = local.writer.header_len(&entry, size, oid)?;
         let from = self.within.checked_sub(header).ok_or(BundleError::Damaged(

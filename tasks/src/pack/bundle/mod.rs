@@ -32,6 +32,7 @@ mod header;
 mod input;
 mod large;
 mod layout;
+mod order;
 mod plan;
 mod prepare;
 mod publish;

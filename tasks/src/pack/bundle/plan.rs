@@ -7,12 +7,8 @@ use resume_runtime::{Blocking, Context, Step, StepError, StepResult, Transition}
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BASIS, BUNDLE, Bundle, BundleError, Entries, PLAN, REFS, Scan, choice, contents,
-    entries::Head,
-    error::recover,
-    header,
-    layout::{self, Totals},
-    scan,
+    BASIS, BUNDLE, Bundle, BundleError, Entries, PLAN, REFS, Scan, choice, contents, entries::Head,
+    error::recover, header, layout::Totals, order, scan,
 };
 use crate::pack::{
     format::Refs,
@@ -78,7 +74,7 @@ impl Plan {
         let sizes = b.env().sizes();
         let stopped = || interrupt.load(Ordering::Relaxed);
         let mut out = b.append_file(PLAN)?;
-        let totals = match layout::write(&universe, &chosen.contents, sizes, &mut out, &stopped) {
+        let totals = match order::write(&universe, &chosen.contents, sizes, &mut out, &stopped) {
             Ok(totals) => totals,
             Err(error) => {
                 // Of half a plan nothing stays.

@@ -8,10 +8,9 @@ use std::io::{self, Read, Write};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use gix_hash::ObjectId;
-use gix_pack::data::entry::Header;
-use sha1::{Digest as _, Sha1};
 
-use super::super::format::{FrameReader, Kind};
+use super::super::format::FrameReader;
+use super::super::git_pack::{Form, GitPack, Unfit};
 use super::RestoreError;
 use super::encode::{Encoded, LEVEL, check_hash, object_hasher};
 use super::source::Source;
@@ -19,53 +18,27 @@ use super::source::Source;
 /// The length of a row of the table.
 pub const ROW_LEN: u64 = 12;
 
-/// A pack that is being written: its end, its offsets, its running checksum.
-///
-/// Memory: 8 bytes per object.
+/// A pack that is being written.
 pub struct PackWriter {
-    offsets: Vec<u64>,
-    end: u64,
-    /// It only tells a pack that is whole from one that is not, so it needs no guard against
-    /// collisions; the objects' own hashes have one.
-    hasher: Sha1,
-    buffer: Vec<u8>,
+    pack: GitPack,
 }
 
 impl PackWriter {
     /// Begins a pack of `objects` entries.
     pub fn begin(objects: u32, pack: &mut impl Write) -> io::Result<Self> {
-        let mut writer = Self {
-            offsets: Vec::with_capacity(objects as usize),
-            end: 0,
-            hasher: Sha1::new(),
-            buffer: Vec::new(),
-        };
-        let header = gix_pack::data::header::encode(gix_pack::data::Version::V2, objects);
-        writer.emit(&header, pack)?;
-        Ok(writer)
+        let mut begun = GitPack::begin(objects);
+        begun.flush(pack)?;
+        Ok(Self { pack: begun })
     }
 
     /// Goes on with a pack of which `pack` and `table` are all bytes so far; `first_rank` is the
     /// entry to come next.
     pub fn resume(
         first_rank: u32,
-        mut pack: impl Read,
+        pack: impl Read,
         table: impl Read,
     ) -> Result<Self, RestoreError> {
         let unfinished = |reason| RestoreError::Unfinished { reason };
-        let mut hasher = Sha1::new();
-        let (mut end, mut buffer) = (0, vec![0; 1 << 20]);
-        loop {
-            match pack.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(n) => {
-                    hasher.update(&buffer[..n]);
-                    end += n as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(RestoreError::io("the unfinished pack")(error)),
-            }
-        }
         let offsets: Vec<u64> = read_table(table)?
             .into_iter()
             .map(|row| row.offset)
@@ -73,29 +46,22 @@ impl PackWriter {
         if offsets.len() != first_rank as usize {
             return Err(unfinished("the table has another number of entries"));
         }
-        if end < 12
-            || !offsets.is_sorted_by(|a, b| a < b)
-            || offsets.last().is_some_and(|last| *last >= end)
-        {
-            return Err(unfinished("the offsets do not lie within the pack"));
-        }
-        buffer.clear();
-        Ok(Self {
-            offsets,
-            end,
-            hasher,
-            buffer,
-        })
+        let pack = GitPack::resume(offsets, pack, &|| false).map_err(|unfit| match unfit {
+            Unfit::Io(error) => pack_error(error),
+            Unfit::Offsets => unfinished("the offsets do not lie within the pack"),
+            Unfit::Stopped => RestoreError::Interrupted,
+        })?;
+        Ok(Self { pack })
     }
 
     /// The number of entries so far.
     pub fn entries(&self) -> usize {
-        self.offsets.len()
+        self.pack.offsets().len()
     }
 
     /// The length of the pack so far.
     pub fn bytes(&self) -> u64 {
-        self.end
+        self.pack.end()
     }
 
     /// Appends a unit to the pack and gives the rows to append to the table. `interrupted` is asked
@@ -107,74 +73,60 @@ impl PackWriter {
         pack: &mut impl Write,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<Vec<u8>, RestoreError> {
-        let pack_error = |error| RestoreError::io("the unfinished pack")(error);
         let mut rows = Vec::with_capacity(encoded.entries.len() * 12);
-        let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.clear();
         let mut start = 0;
         for entry in &encoded.entries {
-            let offset = self.end + buffer.len() as u64;
-            let from = buffer.len();
-            header(
-                entry.kind,
-                entry.base.map(|base| offset - self.offsets[base as usize]),
-            )
-            .write_to(entry.size, &mut buffer)
-            .map_err(pack_error)?;
-            buffer.extend_from_slice(&encoded.bytes[start..entry.end]);
-            start = entry.end;
-            self.offsets.push(offset);
+            let (offset, from) = (self.pack.end(), self.pack.pending().len());
+            let form = match entry.base {
+                Some(base) => Form::Before(base as usize),
+                None => Form::Whole(entry.kind),
+            };
+            let header = self.pack.entry(form, entry.size);
+            header.ok_or(RestoreError::Unfinished {
+                reason: "it has no such base",
+            })?;
             let crc = if encoded.streamed {
-                self.stream(source, encoded.unit, &buffer, pack, interrupted)?
+                self.stream(source, encoded.unit, pack, interrupted)?
             } else {
-                crc32fast::hash(&buffer[from..])
+                self.pack.push(&encoded.bytes[start..entry.end]);
+                start = entry.end;
+                crc32fast::hash(&self.pack.pending()[from..])
             };
             rows.extend_from_slice(&offset.to_le_bytes());
             rows.extend_from_slice(&crc.to_le_bytes());
         }
-        if !encoded.streamed {
-            self.emit(&buffer, pack).map_err(pack_error)?;
-        }
-        self.buffer = buffer;
+        self.pack.flush(pack).map_err(pack_error)?;
         Ok(rows)
     }
 
     /// Writes the checksum at the end and returns it.
     pub fn finish(self, pack: &mut impl Write) -> Result<ObjectId, RestoreError> {
-        let checksum = ObjectId::Sha1(self.hasher.finalize().into());
-        pack.write_all(checksum.as_slice())
-            .map_err(RestoreError::io("the unfinished pack"))?;
+        let checksum = self.pack.finish();
+        pack.write_all(checksum.as_slice()).map_err(pack_error)?;
         Ok(checksum)
     }
 
-    fn emit(&mut self, bytes: &[u8], pack: &mut impl Write) -> io::Result<()> {
-        pack.write_all(bytes)?;
-        self.hasher.update(bytes);
-        self.end += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Writes a single large object: `head`, then its frames one by one through deflate and hash.
+    /// Writes a single large object behind its header: its frames one by one through deflate and
+    /// hash.
     fn stream(
         &mut self,
         source: &Source,
         unit: usize,
-        head: &[u8],
         pack: &mut impl Write,
         interrupted: &dyn Fn() -> bool,
     ) -> Result<u32, RestoreError> {
-        let pack_error = |error| RestoreError::io("the unfinished pack")(error);
         let Some(entry) = source.entries(unit).next() else {
             return Ok(0);
         };
         let expected = source.oid(entry.rank)?;
         let mut object = object_hasher(entry.kind, entry.size);
-        let mut sink = Sink {
-            writer: self,
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(self.pack.pending());
+        let sink = Sink {
+            writer: &mut self.pack,
             pack,
-            crc: crc32fast::Hasher::new(),
+            crc,
         };
-        sink.write_all(head).map_err(pack_error)?;
         let mut deflate = ZlibEncoder::new(sink, Compression::new(LEVEL));
         let (layer, group) = source.unit(unit);
         let (mut reader, mut raw) = (FrameReader::new(), Vec::new());
@@ -194,41 +146,38 @@ impl PackWriter {
     }
 }
 
+fn pack_error(error: io::Error) -> RestoreError {
+    RestoreError::io("the unfinished pack")(error)
+}
+
 impl std::fmt::Debug for PackWriter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PackWriter")
-            .field("entries", &self.offsets.len())
-            .field("end", &self.end)
+            .field("entries", &self.entries())
+            .field("end", &self.bytes())
             .finish_non_exhaustive()
     }
 }
 
 /// Where a streamed entry's bytes go.
 struct Sink<'a, W> {
-    writer: &'a mut PackWriter,
+    writer: &'a mut GitPack,
     pack: &'a mut W,
     crc: crc32fast::Hasher,
 }
 
 impl<W: Write> Write for Sink<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writer.emit(bytes, self.pack)?;
+        self.writer.push(bytes);
         self.crc.update(bytes);
+        if self.writer.is_full() {
+            self.writer.flush(self.pack)?;
+        }
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-fn header(kind: Kind, base_distance: Option<u64>) -> Header {
-    match (base_distance, kind) {
-        (Some(base_distance), _) => Header::OfsDelta { base_distance },
-        (None, Kind::Commit) => Header::Commit,
-        (None, Kind::Tree) => Header::Tree,
-        (None, Kind::Blob) => Header::Blob,
-        (None, Kind::Tag) => Header::Tag,
     }
 }
 

@@ -273,7 +273,7 @@ async fn a_missing_object_fails_it_and_a_partial_clone_says_why() {
         .unwrap_err()
         .to_string();
     assert!(
-        failed.contains(&blob) && failed.contains("missing"),
+        failed.contains(&blob) && failed.contains("missing") && failed.contains("readme"),
         "{failed}"
     );
     // What is excluded may lack what it wants.
