@@ -437,8 +437,12 @@ fn pause(bundling: &mut Bundling, undisturbed: &Undisturbed, random: &mut Rng) -
     let goal = bundling.length() + random.u64(..=left / 2);
     let process = bundling.start(2);
     end_to_end::wait_until("it comes so far", || {
-        bundling.id = id_told(&process.stderr()).or(bundling.id.take());
-        let far = bundling.id.is_some() && bundling.length() >= goal;
+        // From then on a signal pauses; before that it ends the process.
+        let told = id_told(&process.stderr());
+        let far = told.is_some() && {
+            bundling.id = told;
+            bundling.length() >= goal
+        };
         far || !process.is_running()
     });
     if !process.stop() {

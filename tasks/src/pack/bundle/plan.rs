@@ -85,6 +85,9 @@ impl Plan {
         let work = b.input().work(b.id());
         b.append_file_in(&work, BUNDLE)?.append(&header)?;
         note(b, &chosen);
+        // The commit that follows is of the next step: none of its entries is done.
+        b.report(0, Some(totals.entries.into()));
+        b.report_bytes(0, Some(totals.bytes));
         Ok(Ok(Some((
             totals,
             Head {
