@@ -6,6 +6,9 @@
 //! cd tasks && cargo +nightly fuzz run manifest|refs|index|frames -- -max_total_time=600
 //! ```
 //!
+//! `frames` wants `-detect_leaks=0`: threads that read frames end by themselves, and what they hold
+//! until then looks like a leak.
+//!
 //! The inputs to begin with are in `corpus`; `cargo test -p mug --lib seeds -- --ignored` writes them
 //! anew. What fuzzing finds besides stays out of it, but for what broke something: that becomes a test.
 
