@@ -68,16 +68,11 @@ impl Step<Restore> for RefsInto {
             };
             let stem = self.checksum.as_ref();
             let stem = stem.map(|checksum| place::stem(&common_dir, checksum));
-            if let Some(stem) = &stem {
-                let pack = stem.with_extension("pack");
-                if !pack.exists() {
-                    return Err(RestoreError::PackGone { path: pack }.into());
-                }
-            }
+            let pack = stem.as_ref().map(|stem| stem.with_extension("pack"));
             let refs = source.newest().refs();
             let repository = place::open(&common_dir)?;
             shallow::extend(&repository, &refs.shallow, &own, b)?;
-            let restored = write(&into, &repository, refs, &own, b)?;
+            let restored = write(&into, &repository, refs, pack.as_deref(), &own, b)?;
             if let Some(stem) = &stem {
                 keep::release(stem, b.id(), b)?;
             }
@@ -99,11 +94,12 @@ impl Step<Restore> for RefsInto {
     }
 }
 
-/// Writes all refs that are not there yet.
+/// Writes all refs that are not there yet; to what is in `pack`, if there are objects.
 fn write(
     into: &Place,
     repository: &gix::Repository,
     refs: &super::super::super::format::Refs,
+    pack: Option<&Path>,
     own: &Path,
     disk: &dyn publish::Disk,
 ) -> Result<Restored, RestoreError> {
@@ -115,8 +111,15 @@ fn write(
         .iter()
         .filter(|(name, _)| !existing.has(name))
         .collect();
+    // Where refs lead to the objects already, `git gc` may have put them into another pack.
+    let gone = pack.filter(|pack| !pack.exists());
     if missing.is_empty() {
         locked.release(disk)?;
+    } else if let Some(pack) = gone {
+        locked.release(disk)?;
+        return Err(RestoreError::PackGone {
+            path: pack.to_owned(),
+        });
     } else {
         locked.add(&missing, |oid| peel(repository, oid), disk)?;
     }

@@ -181,8 +181,24 @@ async fn refs_with_other_values_are_refused_before_anything_is_written() {
     }
 }
 
-#[tokio::test]
-async fn a_ref_that_comes_in_between_is_told_and_the_pack_is_kept() {
+/// Whether a pack of the repository is held against `git gc`.
+fn kept(repo: &Path) -> bool {
+    let files = fs::read_dir(repo.join(".git/objects/pack")).unwrap();
+    let mut names = files.map(|entry| entry.unwrap().file_name());
+    names.any(|name| name.to_string_lossy().ends_with(".keep"))
+}
+
+/// A restore that waits for the user: the pack is there, and a ref came in between.
+struct HeldUp {
+    _dir: tempfile::TempDir,
+    source: PathBuf,
+    repo: PathBuf,
+    input: Input,
+    db: MugDb,
+    id: String,
+}
+
+async fn held_up() -> HeldUp {
     let dir = tempfile::tempdir().unwrap();
     let source = repository(dir.path(), 5);
     let out = dir.path().join("out");
@@ -200,12 +216,7 @@ async fn a_ref_that_comes_in_between_is_told_and_the_pack_is_kept() {
         .await
         .unwrap();
     let id = handle.id().to_owned();
-    let kept = || {
-        let files = fs::read_dir(repo.join(".git/objects/pack")).unwrap();
-        let mut names = files.map(|entry| entry.unwrap().file_name());
-        names.any(|name| name.to_string_lossy().ends_with(".keep"))
-    };
-    while !kept() {
+    while !kept(&repo) {
         tokio::task::yield_now().await;
     }
     git(&repo, &["update-ref", "refs/r/heads/main", "HEAD"]);
@@ -215,18 +226,92 @@ async fn a_ref_that_comes_in_between_is_told_and_the_pack_is_kept() {
     };
     assert_eq!(error.class(), ErrorClass::NeedsUser);
     assert!(error.to_string().contains("refs/r/heads/main"), "{error}");
-    drop(scheduler);
+    HeldUp {
+        _dir: dir,
+        source,
+        repo,
+        input,
+        db,
+        id,
+    }
+}
+
+#[tokio::test]
+async fn a_ref_that_comes_in_between_is_told_and_the_pack_is_kept() {
+    let HeldUp {
+        _dir,
+        source,
+        repo,
+        input,
+        db,
+        id,
+    } = held_up().await;
     assert!(!show(&repo).contains("refs/r/tags"), "all or nothing");
     // Nothing leads to the pack yet, and it stays all the same.
     git(&repo, &["gc", "-q", "--prune=now"]);
-    assert!(kept());
+    assert!(kept(&repo));
     git(&repo, &["update-ref", "-d", "refs/r/heads/main"]);
     let before = show(&repo);
     run(db, &input, Some(&id)).await.unwrap();
     let lines: Vec<String> = show(&repo).lines().map(str::to_owned).collect();
     assert_eq!(lines, expected(&before, &source, "refs/r/"));
-    assert!(!kept());
+    assert!(!kept(&repo));
     git(&repo, &["fsck", "--full", "--strict"]);
+}
+
+/// As after a death between the last ref and the last commit.
+#[tokio::test]
+async fn refs_that_are_written_need_no_pack_of_that_name() {
+    let HeldUp {
+        _dir,
+        source,
+        repo,
+        input,
+        db,
+        id,
+    } = held_up().await;
+    let pack_gone = |repo: &Path| {
+        let packs = fs::read_dir(repo.join(".git/objects/pack")).unwrap();
+        for path in packs.map(|entry| entry.unwrap().path()) {
+            if path.extension().is_some_and(|kind| kind == "keep") {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        git(repo, &["gc", "-q", "--prune=now"]);
+    };
+    git(&repo, &["update-ref", "-d", "refs/r/heads/main"]);
+    let before = show(&repo);
+    let lines = expected(&before, &source, "refs/r/");
+    for line in &lines {
+        let [oid, _, name, symref] = line.splitn(4, ' ').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        match symref.split(' ').next() {
+            Some("") | None => git(&repo, &["update-ref", name, oid]),
+            Some(to) => git(&repo, &["symbolic-ref", name, to]),
+        };
+    }
+    pack_gone(&repo);
+    run(db, &input, Some(&id)).await.unwrap();
+    let found: Vec<String> = show(&repo).lines().map(str::to_owned).collect();
+    assert_eq!(found, lines);
+    git(&repo, &["fsck", "--full", "--strict"]);
+
+    // Where they are not, it is missed.
+    let HeldUp {
+        _dir,
+        repo,
+        input,
+        db,
+        id,
+        ..
+    } = held_up().await;
+    git(&repo, &["update-ref", "-d", "refs/r/heads/main"]);
+    pack_gone(&repo);
+    let Err(stopped) = run(db, &input, Some(&id)).await else {
+        panic!("there is no pack")
+    };
+    assert!(stopped.to_string().contains("is gone"), "{stopped}");
 }
 
 #[test]
