@@ -42,6 +42,7 @@ fn twenty_kills_change_no_byte_of_a_layer_or_of_what_was_there() {
         let out = scratch.join("out");
         copy(&base, &out);
         let mut id: Option<String> = None;
+        let (mut commits, mut stalls) = (0, 0);
         loop {
             let threads = random.usize(1..=3).to_string();
             let mut args = vec!["pack", "create", "../out", "--threads", &threads];
@@ -49,7 +50,9 @@ fn twenty_kills_change_no_byte_of_a_layer_or_of_what_was_there() {
                 args.extend(["--resume", id]);
             }
             let process = scratch.spawn(&repository, &args);
-            let delay = wall.mul_f64(random.f64() * 0.4);
+            // Where commits are far apart, a process must be given longer to reach one.
+            let most = wall.mul_f64(0.4 * 1.4_f64.powi(stalls));
+            let delay = most.mul_f64(random.f64());
             if !await_moment(&process, &out, random.bool(), delay) {
                 process.wait().ok();
                 break;
@@ -61,8 +64,12 @@ fn twenty_kills_change_no_byte_of_a_layer_or_of_what_was_there() {
             assert_eq!(output.code(), None, "{output}");
             kills += 1;
             let records = scratch.operations(&repository, &["--paused"]);
+            stalls += 1;
             if let Some(record) = records.first() {
                 committed += usize::from(record.commits() > 0);
+                if record.commits() > commits {
+                    (commits, stalls) = (record.commits(), 0);
+                }
                 id = Some(record.id().to_owned());
             } else if !scratch.operations(&repository, &["--completed"]).is_empty() {
                 // It was done, and could not say so.
