@@ -197,13 +197,15 @@ fn a_verification_through_kills_reads_nothing_twice_and_finds_the_same() {
         if held >= 3 {
             break;
         }
-        assert!(round <= 10, "verifications end before they can be killed");
+        assert!(round <= 20, "verifications end before they can be killed");
         let mut id: Option<String> = None;
         let mut committed = 0;
+        // Processes that were killed before they could commit anything.
+        let mut stalls = 0;
         // Until half of it is done and committed.
         let ended = loop {
             let process = resumed(&scratch, &args, id.as_deref());
-            let enough = beside + stored / 4;
+            let enough = beside + stored / 4 * (1 + stalls);
             wait_until("it has read a quarter, or ended", || {
                 !process.is_running() || process.bytes_read() >= enough
             });
@@ -218,6 +220,11 @@ fn a_verification_through_kills_reads_nothing_twice_and_finds_the_same() {
                 break true;
             };
             assert!(record.bytes() >= committed, "{record:?}");
+            stalls = if record.bytes() > committed {
+                0
+            } else {
+                stalls + 1
+            };
             committed = record.bytes();
             id = Some(record.id().to_owned());
             if committed >= stored / 2 {
