@@ -279,7 +279,10 @@ fn a_repository_is_restored_into_through_kills_and_collections() {
         if kills >= INTO {
             break;
         }
-        assert!(round <= INTO, "restores are done before they can be killed");
+        assert!(
+            round <= 4 * INTO,
+            "restores are done before they can be killed"
+        );
         let namespace = format!("refs/restored/{round}");
         let threads = random.usize(1..=3).to_string();
         let mut args = vec!["pack", "restore", "out", "--into", "existing"];
@@ -298,7 +301,8 @@ fn a_repository_is_restored_into_through_kills_and_collections() {
                     std::thread::sleep(Duration::from_micros(200));
                 }
             } else {
-                let most = 0.8 * 1.4_f64.powi(stalls);
+                // Short on a machine that is quick, longer each time on one that is not.
+                let most = 0.06 * 1.4_f64.powi(stalls);
                 std::thread::sleep(Duration::from_secs_f64(most * random.f64()));
             }
             if !process.stop() {
@@ -308,10 +312,14 @@ fn a_repository_is_restored_into_through_kills_and_collections() {
             process.kill();
             stalls += 1;
             let mut records = scratch.operations("existing", &[]);
+            let all = records.len();
             records.retain(|record| record.status() != "completed");
-            let Some(record) = records.pop() else { break };
-            id = Some(record.id().to_owned());
+            if all - records.len() == round {
+                break;
+            }
             kills += 1;
+            // One that died before its first commit has left no record.
+            id = records.pop().map(|record| record.id().to_owned());
             published += usize::from(kept());
             // One that died with Git's lock takes it up again; until then git refuses.
             if !existing.join(".git/packed-refs.lock").exists() {
