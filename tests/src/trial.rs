@@ -226,11 +226,13 @@ impl<'a> Trial<'a> {
         }
     }
 
+    /// Starts it behind all others that want the processor: what is to be seen is
+    /// seen in time.
     fn start(&self, threads: usize) -> Running {
         // As a user would: what was printed, as it was printed.
         if let Some(line) = &self.line {
-            let mut command = self.scratch.command("sh", self.repository);
-            command.args(["-c", &format!("exec {line}")]);
+            let mut command = self.scratch.command("nice", self.repository);
+            command.args(["-n", "19", "sh", "-c", &format!("exec {line}")]);
             return Running::start(command, &self.scratch.join("tmp"));
         }
         let out = self.out.to_str().expect("a scratch path is text");
@@ -239,7 +241,7 @@ impl<'a> Trial<'a> {
         if let Some(id) = &self.id {
             args.extend(["--resume", id]);
         }
-        self.scratch.spawn(self.repository, &args)
+        self.scratch.spawn_behind(self.repository, &args)
     }
 
     /// Waits until the time has come; `false` when the process ended before.
