@@ -5,6 +5,7 @@ pub mod checkout;
 pub mod compress;
 pub mod core;
 pub mod pack;
+pub mod transfer;
 
 mod ordered;
 mod rename;
