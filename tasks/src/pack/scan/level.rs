@@ -5,39 +5,39 @@ use std::ops::Range;
 use crate::pack::source::NONE;
 
 /// A submodule's commit, which is no object of this repository.
-pub(in crate::pack) const FOREIGN: u32 = NONE;
+pub(crate) const FOREIGN: u32 = NONE;
 /// An object that is missing, or that is not of the kind that the tree takes it for.
-pub(in crate::pack) const BROKEN: u32 = NONE - 1;
+pub(crate) const BROKEN: u32 = NONE - 1;
 
 /// A range of bytes taken over from the delta base: to, from, length.
-pub(in crate::pack) type Copied = (usize, usize, usize);
+pub(crate) type Copied = (usize, usize, usize);
 
 /// One object on the way down; of a tree also its entries.
 #[derive(Default)]
-pub(in crate::pack) struct Level {
+pub(crate) struct Level {
     /// The object's content.
-    pub(in crate::pack) raw: Vec<u8>,
+    pub(crate) raw: Vec<u8>,
     /// Where each entry ends.
-    pub(in crate::pack) ends: Vec<u32>,
+    pub(crate) ends: Vec<u32>,
     /// The object of each entry, or [`FOREIGN`] or [`BROKEN`].
-    pub(in crate::pack) ids: Vec<u32>,
+    pub(crate) ids: Vec<u32>,
     /// Whether an entry is [`BROKEN`].
-    pub(in crate::pack) broken: bool,
+    pub(crate) broken: bool,
 }
 
 /// How a tree's entries differ from its base's.
 #[derive(Default)]
-pub(in crate::pack) struct Changes {
+pub(crate) struct Changes {
     /// Ranges of the base's entries that are not in the tree.
-    pub(in crate::pack) dropped: Vec<Range<usize>>,
+    pub(crate) dropped: Vec<Range<usize>>,
     /// The tree's entries that are not from the base.
-    pub(in crate::pack) added: Vec<u32>,
+    pub(crate) added: Vec<u32>,
     /// Whether entries were taken over out of order or twice, which makes the two lists useless.
-    pub(in crate::pack) shuffled: bool,
+    pub(crate) shuffled: bool,
 }
 
 impl Level {
-    pub(in crate::pack) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.raw.clear();
         self.forget_entries();
     }
@@ -61,7 +61,7 @@ impl Level {
     /// Finds the entries of this tree, whose bytes were made of `base` with these copies.
     ///
     /// `parse` looks up the entry that begins at a byte and tells its object and its end.
-    pub(in crate::pack) fn derive<E>(
+    pub(crate) fn derive<E>(
         &mut self,
         base: &Self,
         copies: &[Copied],

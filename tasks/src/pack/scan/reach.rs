@@ -91,6 +91,12 @@ impl Scan {
         }
     }
 
+    /// Whether anything that was scanned so far is damaged, or refers to what is missing or of
+    /// another kind.
+    pub fn has_faults(&self) -> bool {
+        !self.faults().is_empty()
+    }
+
     pub(super) fn faults(&self) -> MutexGuard<'_, Vec<(u32, Fault)>> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }

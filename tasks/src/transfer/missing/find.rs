@@ -1,0 +1,72 @@
+//! From where to look, and what is found.
+
+use std::{path::Path, sync::atomic::AtomicBool};
+
+use gix_hash::ObjectId;
+
+use super::{MissingError, history, objects::Objects, trees, whole};
+
+/// From where to look for what is missing.
+#[derive(Debug, Clone, Default)]
+pub struct Start {
+    /// What must be there, with all that it refers to.
+    pub tips: Vec<ObjectId>,
+    /// What is known to be there with all that it refers to: a fetch's local refs.
+    pub complete: Vec<ObjectId>,
+    /// The commits whose parents are cut off.
+    pub shallow: Vec<ObjectId>,
+    /// Whether blobs may be missing: the remote has promised them.
+    pub promised: bool,
+}
+
+/// What is missing, each object once, in the order in which to ask for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Annotated tags, and tips: nobody says of what kind a tip is that is not there.
+    pub others: Vec<ObjectId>,
+    /// Commits, by the date of what refers to them, newest first.
+    pub commits: Vec<ObjectId>,
+    /// Trees: first the root trees, in the order of the history, newest first; then the others.
+    pub trees: Vec<ObjectId>,
+    /// How many of the trees are root trees.
+    pub roots: usize,
+    /// Blobs, by file name, then by path, then in the order of the history.
+    pub blobs: Vec<ObjectId>,
+}
+
+impl Missing {
+    /// Whether nothing is missing.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many objects are missing, as far as can be seen: what is there below an object that is
+    /// missing nobody knows.
+    pub const fn len(&self) -> usize {
+        self.others.len() + self.commits.len() + self.trees.len() + self.blobs.len()
+    }
+}
+
+/// Finds what is missing below the tips of `start`, in the object directory `objects` and its
+/// alternates.
+///
+/// `progress` is told now and then how many objects were looked at. `stopped` ends it with
+/// [`MissingError::Stopped`] once it is true.
+pub fn missing(
+    objects: &Path,
+    start: &Start,
+    threads: usize,
+    progress: &(dyn Fn(u64) + Sync),
+    stopped: &AtomicBool,
+) -> Result<Missing, MissingError> {
+    let mut reading = Objects::open(objects, progress, stopped)?;
+    // Where much is known to be whole or may be missing, a scan of everything tells nothing.
+    let scan = start.complete.is_empty() && !start.promised && reading.has_all(&start.tips)?;
+    if scan && whole::is_whole(objects, start, threads, progress, stopped)? {
+        return Ok(Missing::default());
+    }
+    let mut found = Missing::default();
+    let pending = history::walk(&mut reading, start, &mut found)?;
+    trees::walk(&mut reading, pending, start.promised, &mut found)?;
+    Ok(found)
+}
