@@ -11,6 +11,7 @@
 //! - [`round_trip`]: into a pack, out of it, and equal;
 //! - [`Trial`]: a pack that is made by many processes, each stopped before it is
 //!   done; [`Ledger`] and [`Bound`]: what they wrote, and what they may;
+//! - [`server`]: servers that count what they send, and break down as told;
 //! - [`binary`]: the `mug` that is under test.
 
 mod binary;
@@ -26,6 +27,7 @@ mod round_trip;
 mod running;
 mod said;
 mod scratch;
+pub mod server;
 mod shown;
 mod step;
 mod trial;

@@ -1,6 +1,6 @@
 //! A directory of a test's own, and commands with an environment of its own.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -97,6 +97,15 @@ impl Scratch {
                 .env(format!("GIT_{who}_DATE"), "1700000000 +0000");
         }
         command
+    }
+
+    /// The environment of its commands, for processes that are not its own.
+    pub(crate) fn environment(&self) -> Vec<(OsString, OsString)> {
+        let command = self.command("git", ".");
+        let set = command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+        set.collect()
     }
 
     /// `mug` with `args`, to be run in `dir`.
