@@ -4,6 +4,7 @@
 pub mod checkout;
 pub mod compress;
 pub mod core;
+pub mod disk;
 pub mod pack;
 pub mod transfer;
 

@@ -2,6 +2,7 @@
 //! from it, what is missing of them, and the refs.
 
 pub mod missing;
+pub mod refs;
 pub mod remote_ref;
 pub mod text;
 

@@ -73,6 +73,24 @@ pub mod maybe_name {
     }
 }
 
+/// Several names.
+pub mod names {
+    use gix::bstr::{BString, ByteSlice as _};
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    /// Writes them.
+    pub fn serialize<S: Serializer>(names: &[BString], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(names.iter().map(|name| super::encode(name.as_bstr())))
+    }
+
+    /// Reads them.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<BString>, D::Error> {
+        let names = Vec::<String>::deserialize(from)?;
+        let decode = |text: &String| super::decode(text).ok_or_else(|| D::Error::custom("no name"));
+        names.iter().map(decode).collect()
+    }
+}
+
 /// The id of an object, as hex digits.
 pub mod oid {
     use gix_hash::ObjectId;

@@ -15,6 +15,7 @@ use rustix::io::Errno;
 
 use super::super::format::{RefTarget, Refs};
 use super::RestoreError;
+pub use crate::disk::Disk;
 use crate::rename::rename_new;
 
 /// Where an operation's store lies within a Git directory.
@@ -90,14 +91,6 @@ fn only_holds(path: &Path, name: &str) -> Result<bool, RestoreError> {
         Err(error) => Err(error),
     }
     .map_err(RestoreError::io(path))
-}
-
-/// Puts what is written here on disk.
-pub trait Disk {
-    /// A file, or a directory's entries, with the names that lead to it.
-    fn sync(&self, path: &Path) -> io::Result<()>;
-    /// A directory with all that is below it.
-    fn sync_tree(&self, dir: &Path) -> io::Result<()>;
 }
 
 /// Moves what `git init` would make into the Git directory, all but `HEAD`. `scratch` is a

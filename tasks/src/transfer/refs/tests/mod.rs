@@ -1,0 +1,4 @@
+//! What is planned and written here is compared with what git itself leaves.
+
+mod clone;
+mod fixture;
