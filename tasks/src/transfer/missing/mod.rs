@@ -14,16 +14,21 @@
 //!   It tells what exactly is missing, and in which order the history has it. It turns back at
 //!   whatever is known to be whole, and so costs what is new.
 
+mod batches;
 mod error;
 mod find;
 mod history;
+pub mod list;
 mod objects;
 mod paths;
+pub mod plan;
 mod trees;
 mod whole;
 
-pub use error::MissingError;
+pub use batches::{Batch, Batches};
+pub use error::{MissingError, Referrer};
 pub use find::{Missing, Start, missing};
+pub use list::List;
 
 #[cfg(test)]
 mod tests;

@@ -81,12 +81,9 @@ fn tree(entries: &[(&str, &str, ObjectId)]) -> Vec<u8> {
 
 /// The content of a commit, made so many seconds after the epoch.
 fn commit(tree: ObjectId, parents: &[ObjectId], date: u64) -> Vec<u8> {
-    let mut text = format!("tree {tree}\n");
-    for parent in parents {
-        text += &format!("parent {parent}\n");
-    }
-    for who in ["author", "committer"] {
-        text += &format!("{who} a <a@example.com> {date} +0000\n");
-    }
+    let parents = parents.iter().map(|parent| format!("parent {parent}\n"));
+    let parents: String = parents.collect();
+    let who = format!("a <a@example.com> {date} +0000");
+    let text = format!("tree {tree}\n{parents}author {who}\ncommitter {who}\n");
     (text + "\ntext\n").into_bytes()
 }

@@ -1,0 +1,358 @@
+//! What to ask a server for next.
+//!
+//! A plain pack of everything is what costs the least, and it is asked for first. After it was cut
+//! off, what it brought is kept; this module decides how to come by the rest, from what the server
+//! can do and what is missing.
+
+use gix_hash::ObjectId;
+
+use super::Missing;
+
+/// The most objects to ask for in one request: its body stays below what `git http-backend` takes.
+pub const MOST_WANTS: usize = 100_000;
+/// How many trees to ask for at once where a server sends whatever they refer to as well.
+pub const ROOTS: usize = 1_000;
+
+/// What a server can do, as it says, less what it has refused since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Abilities {
+    /// What it sends by id.
+    pub ids: ByIds,
+    /// It leaves out blobs on request.
+    pub blob_none: bool,
+    /// It leaves out trees and blobs on request, and sends a tree alone.
+    pub tree_zero: bool,
+}
+
+/// What a server sends when it is asked for it by its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByIds {
+    /// What its refs name, and nothing else: protocol versions 0 and 1.
+    Refs,
+    /// Any commit that its refs reach: the same with `allow-reachable-sha1-in-want`.
+    Commits,
+    /// Any object: protocol version 2, or an older one with `allow-any-sha1-in-want`.
+    Objects,
+}
+
+/// What is to be left out of a pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filter {
+    /// All blobs but those asked for.
+    BlobNone,
+    /// All trees and blobs but those asked for.
+    TreeZero,
+}
+
+/// What to ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// Nothing is missing.
+    Nothing,
+    /// Everything again, as at first; what is there is kept in case this is cut off too.
+    Whole,
+    /// Commits and tags.
+    Commits {
+        /// The objects.
+        wants: Vec<ObjectId>,
+        /// What to leave out.
+        filter: Option<Filter>,
+    },
+    /// Trees.
+    Trees {
+        /// The objects.
+        wants: Vec<ObjectId>,
+        /// What is there with all that it refers to, so that the server leaves it out.
+        haves: Vec<ObjectId>,
+        /// What to leave out.
+        filter: Option<Filter>,
+    },
+    /// The missing blobs, in [batches](super::Batches).
+    Blobs,
+}
+
+/// What to ask for, and the reason in words, for the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What to ask for.
+    pub ask: Ask,
+    /// Why so.
+    pub why: String,
+}
+
+/// Decides what to ask for next.
+///
+/// `whole` is what is known to be there with all that it refers to: the wants of the last request
+/// that had no filter and was answered completely, if any. Nothing else may be in it: the server
+/// would leave out what is not there.
+pub fn next(abilities: Abilities, missing: &Missing, whole: &[ObjectId]) -> Plan {
+    let upper: Vec<ObjectId> = first(missing.others.iter().chain(&missing.commits), MOST_WANTS);
+    let plan = |ask, why| Plan { ask, why };
+    if missing.is_empty() {
+        return plan(Ask::Nothing, "nothing is missing".into());
+    }
+    if abilities.ids != ByIds::Objects {
+        if upper.is_empty() || abilities.ids == ByIds::Refs {
+            let why =
+                "the server sends nothing but what its refs name: all of it is asked for again";
+            return plan(Ask::Whole, why.into());
+        }
+        let why = format!(
+            "the server sends commits by their ids: {} asked for with all that is older",
+            count(&upper, "missing commit is", "missing commits are")
+        );
+        let filter = None;
+        return plan(
+            Ask::Commits {
+                wants: upper,
+                filter,
+            },
+            why,
+        );
+    }
+    if !upper.is_empty() {
+        let (filter, words) = match abilities {
+            Abilities {
+                blob_none: true, ..
+            } => (Some(Filter::BlobNone), "without blobs"),
+            Abilities {
+                tree_zero: true, ..
+            } => (Some(Filter::TreeZero), "without trees and blobs"),
+            _ => (None, "whole, since the server has no filter"),
+        };
+        let why = format!(
+            "{} asked for with all that is older, {words}",
+            count(&upper, "missing commit is", "missing commits are")
+        );
+        return plan(
+            Ask::Commits {
+                wants: upper,
+                filter,
+            },
+            why,
+        );
+    }
+    if missing.trees.is_empty() {
+        let why = format!(
+            "{} asked for by id, in batches by name",
+            count(&missing.blobs, "missing blob is", "missing blobs are")
+        );
+        return plan(Ask::Blobs, why);
+    }
+    let filter = match abilities {
+        Abilities {
+            tree_zero: true, ..
+        } => Some(Filter::TreeZero),
+        Abilities {
+            blob_none: true, ..
+        } => Some(Filter::BlobNone),
+        _ => None,
+    };
+    let number = count(&missing.trees, "missing tree is", "missing trees are");
+    let (most, haves, why) = match filter {
+        Some(Filter::TreeZero) => (
+            MOST_WANTS,
+            vec![],
+            format!("{number} asked for by id, each alone; what is missing below them comes next"),
+        ),
+        Some(Filter::BlobNone) => (
+            MOST_WANTS,
+            vec![],
+            format!("{number} asked for by id, with the trees below them and without blobs"),
+        ),
+        None => (
+            ROOTS,
+            whole.to_vec(),
+            format!(
+                "{number} asked for by id, {ROOTS} at a time, with all that is below them, since the server has no filter"
+            ),
+        ),
+    };
+    let wants = match missing.roots {
+        // Root trees by themselves: what they bring is mostly what the others are.
+        roots if filter.is_none() && roots > 0 => {
+            first(&missing.trees[..roots.min(missing.trees.len())], most)
+        }
+        _ => first(&missing.trees, most),
+    };
+    plan(
+        Ask::Trees {
+            wants,
+            haves,
+            filter,
+        },
+        why,
+    )
+}
+
+fn first<'a>(ids: impl IntoIterator<Item = &'a ObjectId>, most: usize) -> Vec<ObjectId> {
+    ids.into_iter().take(most).copied().collect()
+}
+
+/// A number with the words that go with it.
+fn count(ids: &[ObjectId], one: &str, many: &str) -> String {
+    match ids.len() {
+        1 => format!("1 {one}"),
+        n => format!("{n} {many}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: Abilities = Abilities {
+        ids: ByIds::Objects,
+        blob_none: true,
+        tree_zero: true,
+    };
+    const STOCK: Abilities = Abilities {
+        blob_none: false,
+        tree_zero: false,
+        ..FULL
+    };
+    const OLD: Abilities = Abilities {
+        ids: ByIds::Refs,
+        ..STOCK
+    };
+
+    fn ids(first: u8, n: usize) -> Vec<ObjectId> {
+        let id = |at: usize| {
+            let mut id = [first; 20];
+            id[..8].copy_from_slice(&at.to_be_bytes());
+            ObjectId::Sha1(id)
+        };
+        (0..n).map(id).collect()
+    }
+
+    fn all() -> Missing {
+        Missing {
+            others: ids(1, 1),
+            commits: ids(2, 2),
+            trees: ids(3, 3),
+            roots: 2,
+            blobs: ids(4, 4),
+        }
+    }
+
+    fn below_commits() -> Missing {
+        Missing {
+            others: vec![],
+            commits: vec![],
+            ..all()
+        }
+    }
+
+    #[test]
+    fn nothing_is_asked_for_where_nothing_is_missing() {
+        for abilities in [FULL, STOCK, OLD] {
+            let plan = next(abilities, &Missing::default(), &[]);
+            assert_eq!(plan.ask, Ask::Nothing);
+        }
+    }
+
+    #[test]
+    fn commits_come_before_trees_and_trees_before_blobs() {
+        let upper = [ids(1, 1), ids(2, 2)].concat();
+        for (abilities, commits, trees) in [
+            (FULL, Some(Filter::BlobNone), Some(Filter::TreeZero)),
+            (
+                Abilities {
+                    tree_zero: false,
+                    ..FULL
+                },
+                Some(Filter::BlobNone),
+                Some(Filter::BlobNone),
+            ),
+            (
+                Abilities {
+                    blob_none: false,
+                    ..FULL
+                },
+                Some(Filter::TreeZero),
+                Some(Filter::TreeZero),
+            ),
+            (STOCK, None, None),
+        ] {
+            let plan = next(abilities, &all(), &[]);
+            assert_eq!(
+                plan.ask,
+                Ask::Commits {
+                    wants: upper.clone(),
+                    filter: commits
+                }
+            );
+            assert!(
+                plan.why.starts_with("3 missing commits are asked for"),
+                "{}",
+                plan.why
+            );
+            let plan = next(abilities, &below_commits(), &ids(9, 1));
+            let Ask::Trees {
+                wants,
+                haves,
+                filter,
+            } = plan.ask
+            else {
+                panic!("{plan:?}");
+            };
+            assert_eq!(filter, trees);
+            // Where trees bring what is below them, the roots go first; and only there can what
+            // is whole be left out.
+            let whole = filter.is_none();
+            assert_eq!(wants, ids(3, if whole { 2 } else { 3 }));
+            assert_eq!(haves, ids(9, usize::from(whole)));
+            let blobs = Missing {
+                blobs: ids(4, 1),
+                ..Missing::default()
+            };
+            let plan = next(abilities, &blobs, &[]);
+            assert_eq!(plan.ask, Ask::Blobs);
+            assert!(plan.why.starts_with("1 missing blob is asked for"));
+        }
+    }
+
+    #[test]
+    fn a_server_that_takes_no_ids_is_asked_for_everything_again() {
+        for missing in [all(), below_commits()] {
+            assert_eq!(next(OLD, &missing, &[]).ask, Ask::Whole);
+        }
+        let reachable = Abilities {
+            ids: ByIds::Commits,
+            ..OLD
+        };
+        assert!(matches!(
+            next(reachable, &all(), &[]).ask,
+            Ask::Commits { filter: None, .. }
+        ));
+        assert_eq!(next(reachable, &below_commits(), &[]).ask, Ask::Whole);
+    }
+
+    #[test]
+    fn a_request_is_no_larger_than_servers_take() {
+        let many = Missing {
+            commits: ids(1, MOST_WANTS + 5),
+            ..Missing::default()
+        };
+        let Ask::Commits { wants, .. } = next(FULL, &many, &[]).ask else {
+            panic!("commits are missing");
+        };
+        assert_eq!(wants, many.commits[..MOST_WANTS]);
+        let many = Missing {
+            trees: ids(1, ROOTS + 5),
+            roots: 7,
+            ..Missing::default()
+        };
+        for (abilities, roots, expected) in [(FULL, 7, ROOTS + 5), (STOCK, 7, 7), (STOCK, 0, ROOTS)]
+        {
+            let many = Missing {
+                roots,
+                ..many.clone()
+            };
+            let Ask::Trees { wants, .. } = next(abilities, &many, &[]).ask else {
+                panic!("trees are missing");
+            };
+            assert_eq!(wants, many.trees[..expected]);
+        }
+    }
+}
