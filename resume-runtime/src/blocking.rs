@@ -63,6 +63,12 @@ impl<M: Resumable> Blocking<M> {
         self.pause.is_raised() || self.rows.pending_bytes() >= ROWS_IN_MEMORY || self.pacer.is_due()
     }
 
+    /// Makes a commit due now, for a step that goes on with what must be committed: return a state,
+    /// and the next slice has it.
+    pub const fn want_commit(&mut self) {
+        self.pacer.want();
+    }
+
     /// Whether a pause was asked for.
     pub fn pause_requested(&self) -> bool {
         self.pause.is_raised()
@@ -171,6 +177,12 @@ impl<M: Resumable> Blocking<M> {
     /// Reads what was appended to `name` so far.
     pub fn read_file(&mut self, name: &str) -> Result<ReadFile, StepError> {
         self.files.read(name)
+    }
+
+    /// Where the file `name` is, all of it handed to the system, for libraries that read by path.
+    /// It may be gone after the next commit that follows a [`restart`](Appender::restart).
+    pub fn file_path(&mut self, name: &str) -> Result<PathBuf, StepError> {
+        self.files.path(name)
     }
 
     /// Publishes a committed file as `to`. See

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use crate::store::StoreError;
 
@@ -42,6 +43,10 @@ pub struct StepError {
     message: String,
     hint: Option<String>,
     source: Option<Source>,
+    /// The least time to wait before the next try.
+    after: Duration,
+    /// Whether nobody is to try again in this run.
+    gives_up: bool,
 }
 
 impl StepError {
@@ -72,6 +77,30 @@ impl StepError {
         self
     }
 
+    /// Waits at least so long before the next try, as a server may ask for. Of use to transient
+    /// errors alone.
+    pub const fn not_before(mut self, after: Duration) -> Self {
+        self.after = after;
+        self
+    }
+
+    /// Ends the run, with everything kept, instead of trying again: what was tried often enough
+    /// may still pass, but not soon. Of use to transient errors alone.
+    pub const fn give_up(mut self) -> Self {
+        self.gives_up = true;
+        self
+    }
+
+    /// The least time to wait before the next try.
+    pub(crate) const fn after(&self) -> Duration {
+        self.after
+    }
+
+    /// Whether the run is to end.
+    pub(crate) const fn gives_up(&self) -> bool {
+        self.gives_up
+    }
+
     /// What can be done about it.
     pub const fn class(&self) -> ErrorClass {
         self.class
@@ -89,6 +118,8 @@ impl StepError {
             message: message_of(&*source),
             hint: None,
             source: Some(source),
+            after: Duration::ZERO,
+            gives_up: false,
         }
     }
 }

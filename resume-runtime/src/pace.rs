@@ -30,6 +30,8 @@ pub(crate) struct Pacer {
     interval: Duration,
     /// What commits took and nobody has written down yet.
     cost: Duration,
+    /// Whether the step wants one.
+    wanted: bool,
 }
 
 impl Pacer {
@@ -40,10 +42,19 @@ impl Pacer {
             last: Instant::now(),
             interval: SHORTEST,
             cost: Duration::ZERO,
+            wanted: false,
         }
     }
 
+    /// Makes a commit due.
+    pub(crate) const fn want(&mut self) {
+        self.wanted = true;
+    }
+
     pub(crate) fn is_due(&self) -> bool {
+        if self.wanted {
+            return true;
+        }
         match self.pace {
             Pace::Measured => self.last.elapsed() >= self.interval,
             Pace::Told => self.faults.is_due(),
@@ -54,6 +65,7 @@ impl Pacer {
     pub(crate) fn committed(&mut self, cost: Duration) {
         self.interval = (cost * SHARE).clamp(SHORTEST, LONGEST);
         self.last = Instant::now();
+        self.wanted = false;
         self.cost += cost;
     }
 

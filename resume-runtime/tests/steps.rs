@@ -198,3 +198,77 @@ async fn two_schedulers_of_a_process_do_not_drive_one_operation() {
     let text = second.resume::<Deaf>(&id).unwrap().await.unwrap();
     assert_eq!(text.lines().count(), 40);
 }
+
+/// Keeps what it did, and tries no more in this run.
+#[derive(Resumable)]
+#[resumable(kind = "resigned", version = 1, output = ())]
+enum Resigned {
+    #[step(start)]
+    Give(Give),
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Give {
+    tries: u64,
+}
+
+impl Step<Resigned> for Give {
+    async fn run(mut self, _: &mut Context<'_, Resigned>) -> StepResult<Resigned> {
+        self.tries += 1;
+        let error = StepError::transient(format!("try {}", self.tries));
+        Transition::retry(self, error.give_up())
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_gives_up_ends_the_run_at_once() {
+    let stopped = run::<Resigned>().await.unwrap_err();
+    assert!(
+        matches!(&stopped, Stopped::TryLater { error, .. } if error.to_string() == "try 1"),
+        "{stopped}"
+    );
+}
+
+/// Goes on with a file that has to be committed, without an effect between.
+#[derive(Resumable)]
+#[resumable(kind = "wants", version = 1, output = u64)]
+enum Wants {
+    #[step(start)]
+    Part(Part),
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Part {
+    written: bool,
+}
+
+impl Step<Wants> for Part {
+    async fn run(mut self, cx: &mut Context<'_, Wants>) -> StepResult<Wants> {
+        let written = std::mem::replace(&mut self.written, true);
+        cx.blocking(move |b| {
+            if !written {
+                b.append_file("part")?.append(b"all of it")?;
+                b.want_commit();
+                return Transition::to(self);
+            }
+            let path = b.file_path("part")?;
+            let to = path.with_extension("installed");
+            // Of what is not committed nothing is installed.
+            b.install("part", &to)?;
+            let len = std::fs::metadata(&to)?.len();
+            std::fs::remove_file(&to)?;
+            Transition::done(len)
+        })
+        .await
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_is_wanted_comes_before_the_next_slice() {
+    let dir = tempfile::tempdir().unwrap();
+    let scheduler = Scheduler::builder(Database::open(dir.path()).unwrap())
+        .register::<Wants>(|()| Ok(()))
+        .build();
+    let handle = scheduler.start::<Wants>((), Start::new()).await.unwrap();
+    assert_eq!(handle.await.unwrap(), 9);
+}

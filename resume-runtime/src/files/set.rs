@@ -140,6 +140,13 @@ impl Files {
     }
 
     pub(crate) fn read(&mut self, name: &str) -> Result<ReadFile, StepError> {
+        let path = self.path(name)?;
+        let file = fs::File::open(&path).map_err(|e| about(&path, e))?;
+        Ok(ReadFile::new(file, self.len(name)))
+    }
+
+    /// Where `name` is, with everything written that was appended.
+    pub(crate) fn path(&mut self, name: &str) -> Result<PathBuf, StepError> {
         if !self.entries.contains_key(name) {
             return Err(StepError::fatal(format!(
                 "nothing was ever written to `{name}`"
@@ -149,8 +156,7 @@ impl Files {
         let (open, disk) = self.opened(name)?;
         let path = open.path().to_owned();
         open.flush(disk).map_err(|e| about(&path, e))?;
-        let file = fs::File::open(&path).map_err(|e| about(&path, e))?;
-        Ok(ReadFile::new(file, open.len()))
+        Ok(path)
     }
 
     pub(crate) fn install(&mut self, name: &str, to: &Path) -> Result<(), StepError> {

@@ -87,7 +87,7 @@ impl<M: Resumable> Runner<M> {
             match ending {
                 Ending::Retry { error, further } => {
                     failed = if further { 1 } else { failed + 1 };
-                    if failed >= self.retry.attempts {
+                    if failed >= self.retry.attempts || error.gives_up() {
                         return self.give_up(error, failed).await;
                     }
                     if let Some(ending) = self.back_off(&error, failed).await? {
@@ -118,7 +118,7 @@ impl<M: Resumable> Runner<M> {
         error: &StepError,
         failed: u32,
     ) -> Result<Option<Ending<M>>, StoreError> {
-        let wait = self.retry.wait(failed);
+        let wait = self.retry.wait(failed).max(error.after());
         let at = now() + wait;
         mark(&self.db, &self.id, Mark::Retry(error.to_string(), at)).await?;
         tokio::select! {
