@@ -5,6 +5,7 @@ pub mod checkout;
 pub mod compress;
 pub mod core;
 pub mod disk;
+pub mod history;
 pub mod pack;
 pub mod transfer;
 

@@ -1,0 +1,1 @@
+//! Commits: who made them and when, and what they say.

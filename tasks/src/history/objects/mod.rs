@@ -1,0 +1,1 @@
+//! New objects, kept in memory until the operation commits.

@@ -1,0 +1,1 @@
+//! `mug rebase`.

@@ -1,0 +1,1 @@
+//! The move of working tree and index from one tree to another.
