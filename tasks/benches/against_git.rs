@@ -21,83 +21,13 @@
 //! pair by pair.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
 
+mod common;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-use nix::sys::resource::{UsageWho, getrusage};
-
-/// One run of a process, with what it started.
-#[derive(Clone, Copy)]
-struct Run {
-    wall: f64,
-    user: f64,
-    /// The largest anonymous resident memory seen, in MiB.
-    anonymous: f64,
-}
-
-fn children_user() -> f64 {
-    let time = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().user_time();
-    time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6
-}
-
-/// Anonymous memory of a process and its children, in MiB.
-fn anonymous(pid: u32) -> f64 {
-    let of = |pid: &str| -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix("RssAnon:"))
-            .and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok())
-            .map_or(0.0, |kib| kib / 1024.0)
-    };
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    of(&pid.to_string())
-        + children
-            .unwrap_or_default()
-            .split_whitespace()
-            .map(of)
-            .sum::<f64>()
-}
-
-fn run(command: &mut Command) -> Run {
-    let before = children_user();
-    let start = Instant::now();
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut peak: f64 = 0.0;
-    let status = loop {
-        peak = peak.max(anonymous(child.id()));
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    let wall = start.elapsed().as_secs_f64();
-    assert!(status.success(), "{command:?}: {status}");
-    Run {
-        wall,
-        user: children_user() - before,
-        anonymous: peak,
-    }
-}
-
-fn median(values: impl IntoIterator<Item = f64>) -> (f64, f64, f64) {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    (values[middle], values[0], values[values.len() - 1])
-}
-
-fn row(name: &str, values: impl IntoIterator<Item = f64>) {
-    let (median, least, most) = median(values);
-    println!("  {name:<34} {median:>9.3}  ({least:.3} to {most:.3})");
-}
+use common::{Arguments, Run, copy, row, run, size};
 
 fn compare(title: &str, pairs: &[(Run, Run)]) {
     println!("{title}, {} pairs: median (spread)", pairs.len());
@@ -120,30 +50,11 @@ fn compare(title: &str, pairs: &[(Run, Run)]) {
     );
 }
 
-fn size(dir: &Path) -> u64 {
-    std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| {
-            let entry = entry.unwrap();
-            if entry.file_type().unwrap().is_dir() {
-                size(&entry.path())
-            } else {
-                entry.metadata().unwrap().len()
-            }
-        })
-        .sum()
-}
-
 /// What the packs of a repository take.
 fn packs(repo: &Path) -> f64 {
     let objects = [repo.join("objects/pack"), repo.join(".git/objects/pack")];
     let there = objects.iter().filter(|dir| dir.is_dir());
     there.map(|dir| size(dir)).sum::<u64>() as f64
-}
-
-fn copy(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-r").arg(from).arg(to).status();
-    assert!(status.unwrap().success());
 }
 
 fn git() -> Command {
@@ -202,7 +113,7 @@ impl Bench {
         (0..self.pairs).map(|_| pair()).collect()
     }
 
-    fn all(&self, only: &[String]) {
+    fn all(&self, args: &Arguments) {
         println!("== {}", self.repo.display());
         let source = self.copy("source.git");
         let parts: [(&str, Part); 7] = [
@@ -215,7 +126,7 @@ impl Bench {
             ("layer", Self::layer),
         ];
         for (name, part) in parts {
-            if only.is_empty() || only.iter().any(|only| only == name) {
+            if args.wants(name) {
                 part(self, &source);
             }
         }
@@ -421,29 +332,14 @@ impl Bench {
 }
 
 fn main() {
-    let mut pairs = 7;
-    let mut repos = Vec::new();
-    let mut only = Vec::new();
-    let mut args = std::env::args().skip(1);
-    while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "--pairs" => pairs = args.next().unwrap().parse().unwrap(),
-            "--only" => only.extend(args.next().unwrap().split(',').map(str::to_owned)),
-            // What cargo adds.
-            "--bench" => {}
-            _ => repos.push(std::fs::canonicalize(arg).unwrap()),
-        }
-    }
-    if repos.is_empty() {
-        println!("give repositories: cargo bench -p mug --bench against_git -- <repository>...");
-    }
-    for repo in repos {
+    let args = Arguments::read("-p mug --bench against_git");
+    for repo in &args.repositories {
         let scratch = tempfile::tempdir().unwrap();
         Bench {
-            repo,
+            repo: repo.clone(),
             scratch: scratch.path().to_owned(),
-            pairs,
+            pairs: args.pairs,
         }
-        .all(&only);
+        .all(&args);
     }
 }

@@ -9,6 +9,8 @@
 //! - [`Shown`]: an operation as `mug resume` shows it;
 //! - [`Shape`] and [`Large`]: repositories with as much history as a test needs;
 //! - [`round_trip`]: into a pack, out of it, and equal;
+//! - [`Cloning`]: a clone or fetch, by as many processes as it takes;
+//!   [`assert_cloned`]: held against git's;
 //! - [`Trial`]: a pack that is made by many processes, each stopped before it is
 //!   done; [`Ledger`] and [`Bound`]: what they wrote, and what they may;
 //! - [`server`]: servers that count what they send, and break down as told;
@@ -16,6 +18,8 @@
 
 mod binary;
 mod bound;
+mod cloned;
+mod cloning;
 mod files;
 mod frames;
 mod large;
@@ -36,6 +40,8 @@ mod watch;
 
 pub use binary::binary;
 pub use bound::Bound;
+pub use cloned::{Told, assert_cloned, assert_sound, packs};
+pub use cloning::Cloning;
 pub use files::{assert_same, files, memory, same_device};
 pub use frames::{FrameMap, frame_file};
 pub use large::Large;

@@ -1,0 +1,204 @@
+//! `mug clone` beside `git clone`, as whole processes, from one loopback server.
+//!
+//! ```text
+//! cargo bench -p end-to-end --bench transfer -- <repository>... [--pairs N] [--only PART,...]
+//! ```
+//!
+//! For each repository (bare; never changed: a copy is served by `git http-backend`,
+//! with git's own defaults except where a part says otherwise) these parts, or only
+//! those that are named with `--only clone,cuts`:
+//!
+//! | part | what |
+//! |---|---|
+//! | `clone` | with a working tree, in alternating pairs: wall, CPU, bytes, memory |
+//! | `bare` | the same without |
+//! | `cuts` | bytes in all, with one cut at six places and with ten at random (seeds 1 to 5), with `uploadpack.allowFilter` on and off, and with `--staged` |
+//! | `salvage` | a prefix salvaged beside `git index-pack` of the same objects |
+//!
+//! Bytes are those of the answers' bodies, counted at the server. The server's
+//! processes share the machine with the client on both sides; their CPU is not
+//! counted. With `--itself` git takes the place of mug: what differs then is noise.
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{Arguments, Run, copy, row, try_run};
+use end_to_end::Scratch;
+use end_to_end::server::HttpServer;
+use fastrand::Rng;
+
+/// A run, with the bytes that the server sent for it.
+#[derive(Clone, Copy)]
+struct Transfer {
+    run: Run,
+    sent: u64,
+}
+
+struct Bench {
+    scratch: Scratch,
+    server: HttpServer,
+    pairs: usize,
+    /// Git on both sides.
+    itself: bool,
+}
+
+/// The repository that is served.
+const SERVED: &str = "served.git";
+
+impl Bench {
+    fn new(repository: &Path, args: &Arguments) -> Self {
+        let scratch = Scratch::new();
+        copy(repository, &scratch.join(SERVED));
+        let server = HttpServer::start(&scratch);
+        Self {
+            scratch,
+            server,
+            pairs: args.pairs,
+            itself: args.flags.iter().any(|flag| flag == "--itself"),
+        }
+    }
+
+    /// What the server's configuration says of filters.
+    fn allow_filter(&self, allowed: bool) {
+        let value = if allowed { "true" } else { "false" };
+        let set = ["config", "uploadpack.allowFilter", value];
+        self.scratch.git(SERVED, &set);
+    }
+
+    fn fresh(&self, name: &str) -> PathBuf {
+        let path = self.scratch.join(name);
+        let _ = std::fs::remove_dir_all(&path);
+        path
+    }
+
+    fn git(&self, options: &[&str]) -> Transfer {
+        let mut command = self.scratch.command("git", ".");
+        command.arg("clone").args(options);
+        self.clone(command, "theirs")
+    }
+
+    fn mug(&self, options: &[&str]) -> Transfer {
+        if self.itself {
+            let mut command = self.scratch.command("git", ".");
+            let known = options.iter().filter(|option| **option != "--staged");
+            command.arg("clone").args(known);
+            return self.clone(command, "ours");
+        }
+        let mut command = self.scratch.command(end_to_end::binary(), ".");
+        command.arg("clone").args(options);
+        self.clone(command, "ours")
+    }
+
+    fn clone(&self, mut command: Command, target: &str) -> Transfer {
+        let target = self.fresh(target);
+        self.server.forget();
+        command.arg(self.server.url(SERVED)).arg(target);
+        let (run, success) = try_run(&mut command);
+        assert!(success, "{command:?} failed");
+        Transfer {
+            run,
+            sent: self.server.sent(),
+        }
+    }
+
+    /// Alternating pairs, nothing in their way.
+    fn beside(&self, title: &str, options: &[&str]) {
+        let pair = |number: usize| {
+            // Who goes first finds other things in the caches.
+            if number.is_multiple_of(2) {
+                let ours = self.mug(options);
+                (ours, self.git(options))
+            } else {
+                let theirs = self.git(options);
+                (self.mug(options), theirs)
+            }
+        };
+        let pairs: Vec<_> = (0..self.pairs).map(pair).collect();
+        println!("{title}, {} pairs: median (spread)", pairs.len());
+        let compare = |name: &str, of: &dyn Fn(&Transfer) -> f64| {
+            row(&format!("mug {name}"), pairs.iter().map(|p| of(&p.0)));
+            row(&format!("git {name}"), pairs.iter().map(|p| of(&p.1)));
+            let ratio = pairs.iter().map(|p| of(&p.0) / of(&p.1));
+            row(&format!("{name}, mug / git"), ratio);
+        };
+        compare("wall s", &|it| it.run.wall);
+        compare("CPU s", &|it| it.run.cpu());
+        compare("bytes received MB", &|it| it.sent as f64 / 1e6);
+        compare("anonymous memory MiB", &|it| it.run.anonymous);
+    }
+
+    /// Bytes in all, relative to one clone by git that nothing interrupts.
+    fn cuts(&self) {
+        const SHARES: [f64; 6] = [0.05, 0.25, 0.5, 0.75, 0.95, 0.999];
+        for (filter, options) in [
+            (true, &["--bare"][..]),
+            (true, &["--bare", "--staged"]),
+            (false, &["--bare"]),
+            (false, &["--bare", "--staged"]),
+        ] {
+            self.allow_filter(filter);
+            let allowed = if filter { "on" } else { "off" };
+            let options_text = options.join(" ");
+            println!("bytes with cuts, allowFilter {allowed}, {options_text}");
+            self.server.behave();
+            let whole = self.git(&["--bare"]).sent;
+            let total = |places: &[u64]| {
+                self.server.forget();
+                self.server.cut_at(places);
+                let sent = self.mug(options).sent;
+                assert_eq!(self.server.cuts_left(), 0, "not all cuts were made");
+                sent as f64 / whole as f64
+            };
+            if self.itself {
+                println!("  git does not survive cuts: none are made");
+                total(&[]);
+                continue;
+            }
+            row("uninterrupted", [total(&[])]);
+            let one = SHARES.map(|share| total(&[place(whole, share)]));
+            for (share, ratio) in SHARES.iter().zip(one) {
+                row(&format!("one cut at {:.1} %", share * 100.0), [ratio]);
+            }
+            let ten = (1..=5).map(|seed| {
+                let mut random = Rng::with_seed(seed);
+                let places: Vec<u64> = (0..10).map(|_| place(whole, random.f64())).collect();
+                total(&places)
+            });
+            row("ten random cuts, five seeds", ten.collect::<Vec<_>>());
+        }
+        self.allow_filter(false);
+    }
+}
+
+/// A place in so many bytes; not in their last hundred, which a clone that asks for
+/// less than all at once may never come to.
+fn place(whole: u64, share: f64) -> u64 {
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a number of bytes"
+    )]
+    let place = (whole as f64 * share) as u64;
+    place.min(whole.saturating_sub(100))
+}
+
+fn main() {
+    let args = Arguments::read("-p end-to-end --bench transfer");
+    for repository in &args.repositories {
+        println!("== {}", repository.display());
+        let bench = Bench::new(repository, &args);
+        bench.allow_filter(false);
+        if args.wants("clone") {
+            bench.beside("clone with a working tree", &[]);
+        }
+        if args.wants("bare") {
+            bench.beside("clone --bare", &["--bare"]);
+        }
+        if args.wants("cuts") {
+            bench.cuts();
+        }
+    }
+}
