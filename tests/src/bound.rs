@@ -1,15 +1,16 @@
 //! How much may be written when a pack is made by many processes.
 //!
-//! What a process loses when it is killed is what it did since its last commit:
-//! at most what one interval between commits holds, the frame files being cut back
-//! to that commit. Frames that its threads had in work and not yet appended are
-//! lost, too, and are allowed for, although none of their bytes were written. So
-//! over all processes
+//! What a process loses when it is killed is its tail: what it did since its last
+//! commit, the frame files being cut back to that commit. A tail is an interval
+//! between commits that was not over yet. How long intervals are is not for a test to
+//! say: on a machine where a commit takes long, they are long. Frames that its
+//! threads had in work and not yet appended are lost, too, and are allowed for,
+//! although none of their bytes were written. So over all processes
 //!
 //! ```text
-//! frames written <= frames of the pack + kills * (frames of an interval + threads)
+//! frames written <= frames of the pack + for each kill: frames of its tail + threads
 //! bytes written  <= bytes written undisturbed
-//!                   + kills * (bytes of an interval + threads * longest frame + beside)
+//!                   + for each kill: bytes of its tail + threads * longest frame + beside
 //! ```
 //!
 //! where `beside` is what an undisturbed run writes beside the frames: the list of
@@ -17,10 +18,11 @@
 //! that is killed before these are committed has them written again.
 //!
 //! The frames are counted by marks in the file (see [`Ledger`](crate::Ledger)), the
-//! bytes by the kernel. Only the length of an interval is taken from mug's journal,
-//! because mug itself decides when to commit.
+//! bytes by the kernel. Only what was committed is taken from mug's record. Were it
+//! to say too much, committed frames would be seen to be written again; were it to
+//! say too little, the tails would come to what starting over takes.
 
-use crate::{Interval, Trial, Undisturbed};
+use crate::{Trial, Undisturbed};
 
 /// What was written, and what may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,21 +41,27 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// For a pack that is done, of processes with up to `threads` threads, with
-    /// commits that were up to `interval` apart.
-    pub fn of(trial: &Trial, interval: Interval, threads: usize) -> Self {
+    /// For a pack that is done, of processes with up to `threads` threads.
+    pub fn of(trial: &Trial, threads: usize) -> Self {
         let undisturbed: &Undisturbed = trial.undisturbed();
         let frames = &undisturbed.frames;
         let kills = trial.blows.len() as u64;
         let in_work = threads as u64 * frames.longest();
         let beside = undisturbed.written - frames.bytes_before(frames.len());
         let left: usize = trial.blows.iter().map(|blow| blow.look.whole).sum();
+        let tails = trial.blows.iter().map(|blow| {
+            let (whole, committed) = (blow.look.whole, blow.committed.min(blow.look.whole));
+            let bytes = frames.bytes_before(whole) - frames.bytes_before(committed);
+            (whole - committed, bytes)
+        });
+        let (tail_frames, tail_bytes) =
+            tails.fold((0, 0), |sum, tail| (sum.0 + tail.0, sum.1 + tail.1));
         Self {
             starting_over: (left + frames.len()) as u64,
             frames: trial.ledger().written() as u64,
-            frames_allowed: frames.len() as u64 + kills * (interval.frames + threads) as u64,
+            frames_allowed: frames.len() as u64 + tail_frames as u64 + kills * threads as u64,
             bytes: trial.bytes,
-            bytes_allowed: undisturbed.written + kills * (interval.bytes + in_work + beside),
+            bytes_allowed: undisturbed.written + tail_bytes + kills * (in_work + beside),
         }
     }
 

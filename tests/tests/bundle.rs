@@ -198,20 +198,6 @@ impl Undisturbed {
             n => self.offsets[usize::try_from(n).unwrap_or(last).min(last)],
         }
     }
-
-    /// The most bytes of the bundle between two commits.
-    fn interval(&self, journal: &Shown) -> u64 {
-        let events = journal.0["journal"].as_array().expect("the journal");
-        let commits = events
-            .iter()
-            .filter(|event| event["kind"] == "commit" && event["step"] == "entries");
-        let ends = commits.filter_map(|event| event.pointer("/progress/processed")?.as_u64());
-        let mut ends: Vec<u64> = ends.map(|entries| self.offset(entries)).collect();
-        ends.insert(0, 0);
-        ends.push(self.bytes.len() as u64);
-        let lengths = ends.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
-        lengths.max().unwrap_or(0)
-    }
 }
 
 /// One bundle in the making.
@@ -234,6 +220,13 @@ struct Blow {
     length: u64,
     /// What the process wrote, to whatever file.
     written: u64,
+}
+
+impl Blow {
+    /// What was appended since the last commit.
+    fn tail(&self) -> u64 {
+        self.length.saturating_sub(self.committed)
+    }
 }
 
 impl<'a> Bundling<'a> {
@@ -377,12 +370,12 @@ fn thirty_kills_change_no_byte() {
             );
             killed.push(blow);
         };
-        if let Some(id) = &bundling.id {
-            let journal = scratch.operation(&repository, id);
-            let interval = undisturbed.interval(&journal);
+        if bundling.id.is_some() {
             let kills = killed.len() as u64;
             let wrote = killed.iter().map(|blow| blow.written).sum::<u64>() + last;
-            let allowed = undisturbed.written + kills * (interval + beside);
+            // What was not committed when a process died is done again, and no more.
+            let tails = killed.iter().map(Blow::tail).sum::<u64>();
+            let allowed = undisturbed.written + tails + kills * (beside + (1 << 20));
             println!("round {round}: {kills} kills, {wrote} bytes of at most {allowed}");
             assert!(wrote <= allowed, "{wrote} bytes, {allowed} allowed");
             let lengths = killed.iter().map(|blow| blow.length);

@@ -43,7 +43,7 @@ fn a_repository_of_ones_own() {
     }
     println!("{:.1?} with {} kills", start.elapsed(), trial.blows.len());
     let interval = trial.interval();
-    let bound = Bound::of(&trial, interval, 1);
+    let bound = Bound::of(&trial, 1);
     let again = trial.ledger().written() - frames.len();
     println!("{again} frames written again; {interval:?}, {bound:?}");
     assert_eq!(trial.repeated, 0);

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use end_to_end::{Aim, Blow, Bound, Interval, Large, Means, Scratch, Step, Trial, Undisturbed};
+use end_to_end::{Aim, Blow, Bound, Large, Means, Scratch, Step, Trial, Undisturbed};
 use fastrand::Rng;
 
 /// Kills to be reached, over as many packs as it takes.
@@ -46,7 +46,7 @@ fn a_hundred_kills_change_no_byte() {
             };
         }
         let interval = trial.interval();
-        let bound = Bound::of(&trial, interval, THREADS);
+        let bound = Bound::of(&trial, THREADS);
         println!(
             "round {round}: {} kills in {:.1?}, {interval:?}, {bound:?}",
             trial.blows.len(),
@@ -90,14 +90,7 @@ fn starting_over_is_found_out() {
         trial.forget();
     }
     trial.finish(1);
-    // How far apart the commits are depends on the machine; the accounting must
-    // not: commits that are a fifth of the pack apart would excuse a fifth a kill.
-    let frames = undisturbed.frames.len() / 5;
-    let interval = Interval {
-        frames,
-        bytes: undisturbed.frames.bytes_before(frames),
-    };
-    let bound = Bound::of(&trial, interval, 1);
+    let bound = Bound::of(&trial, 1);
     println!("{bound:?}, {} frames twice", trial.repeated);
     assert_eq!(bound.frames, bound.starting_over);
     assert!(!bound.holds(), "{bound:?}");

@@ -46,7 +46,7 @@ fn pauses(means: Means) {
         while !trial.turn(means, aim(), threads) {}
         assert_eq!(trial.repeated, 0, "committed frames were written again");
         if !trial.blows.is_empty() {
-            let bound = Bound::of(&trial, trial.interval(), threads);
+            let bound = Bound::of(&trial, threads);
             assert!(bound.holds(), "more than the bound: {bound:?}");
         }
         trial.check();
