@@ -32,9 +32,7 @@ fn build() -> PathBuf {
         Some(name) => name,
     };
     let output = Command::new(env!("CARGO"))
-        // The whole workspace with its tests, so that dependencies get the same
-        // features as under `cargo test --workspace` and are not built twice.
-        .args(["build", "--quiet", "--workspace", "--bins", "--tests"])
+        .args(["build", "--quiet", "--package", "mug", "--bin", "mug"])
         .args(["--profile", name, "--target-dir"])
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
