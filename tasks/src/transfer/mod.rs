@@ -1,6 +1,7 @@
 //! What `mug clone` and `mug fetch` are made of: the connection to a server, the packs that come
 //! from it, what is missing of them, and the refs.
 
+pub mod connection;
 pub mod missing;
 pub mod refs;
 pub mod remote_ref;

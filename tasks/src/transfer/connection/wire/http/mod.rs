@@ -1,0 +1,231 @@
+//! By HTTP: each question is a request, which a thread of its own makes with curl.
+//!
+//! What asks waits for that thread with an eye on the interrupt flag and the clock, and may leave
+//! it: a thread that nobody listens to any more ends within a second or so.
+
+mod answer;
+mod login;
+mod options;
+mod redirect;
+mod transfer;
+mod worker;
+
+use std::io::Write as _;
+
+use gix::bstr::BStr;
+
+use super::super::{Address, ConnectionError, Service, Settings};
+use super::watch::Watch;
+use answer::{Answer, Head};
+use login::Login;
+use options::{Follow, Options};
+use transfer::{Body, Job};
+use worker::Worker;
+
+/// Questions above this size are compressed.
+const SMALL: usize = 1 << 10;
+/// So often a server may send elsewhere.
+const MOST_REDIRECTIONS: usize = 20;
+
+/// A server that is asked by HTTP.
+pub(in super::super) struct Http {
+    /// The URL of the repository, where redirections have led, without who logs in.
+    base: String,
+    address: String,
+    service: Service,
+    version: u8,
+    settings: Settings,
+    options: Options,
+    login: Login,
+    worker: Worker,
+    watch: Watch,
+    answer: Option<Answer>,
+}
+
+impl Http {
+    /// Asks what the service has to say at first.
+    pub(super) fn open(
+        base: &str,
+        address: &Address,
+        service: Service,
+        settings: &Settings,
+        watch: Watch,
+    ) -> Result<Self, ConnectionError> {
+        let mut http = Self {
+            base: base.trim_end_matches('/').to_owned(),
+            address: address.shown().to_owned(),
+            service,
+            version: service.version(settings),
+            settings: settings.clone(),
+            options: Options::of(settings, &address.url)?,
+            login: Login::new(address, settings),
+            worker: Worker::start()?,
+            watch,
+            answer: None,
+        };
+        http.first()?;
+        Ok(http)
+    }
+
+    /// The first request, which redirections may lead elsewhere.
+    fn first(&mut self) -> Result<(), ConnectionError> {
+        let tail = format!("/info/refs?service={}", self.service.program());
+        let mut url = format!("{}{tail}", self.base);
+        for _ in 0..MOST_REDIRECTIONS {
+            let head = self.with_login(|http| http.request(&url, Body::None))?;
+            if !head.redirects() {
+                return self.check_type(&head, "advertisement");
+            }
+            let location = head.header("location").unwrap_or_default();
+            let next = redirect::resolve(&url, location).ok_or_else(|| self.failure(&head))?;
+            let Some(base) = next.strip_suffix(&tail) else {
+                return Err(self.failure(&head));
+            };
+            self.move_to(base)?;
+            url = next;
+        }
+        Err(ConnectionError::protocol(
+            "it sends from one place to the next without an end",
+        ))
+    }
+
+    /// Asks.
+    pub(super) fn ask(&mut self, question: Vec<u8>) -> Result<(), ConnectionError> {
+        let compressed = question.len() > SMALL;
+        let body = if compressed {
+            gzip(&question)
+        } else {
+            question
+        };
+        let head = self.with_login(|http| {
+            let url = format!("{}/{}", http.base, http.service.program());
+            let bytes = body.clone();
+            http.request(&url, Body::Bytes { bytes, compressed })
+        })?;
+        self.check_type(&head, "result")
+    }
+
+    pub(super) fn read(&mut self, into: &mut [u8]) -> Result<usize, ConnectionError> {
+        match &mut self.answer {
+            Some(answer) => answer.read(into, &self.watch),
+            None => Ok(0),
+        }
+    }
+
+    /// Makes a request, and again with a login when it takes one.
+    fn with_login(
+        &mut self,
+        mut request: impl FnMut(&mut Self) -> Result<Head, ConnectionError>,
+    ) -> Result<Head, ConnectionError> {
+        loop {
+            let head = request(self)?;
+            if head.status == 401 {
+                // A redirection on the way is where the login is for.
+                self.login.find(&self.base, &self.address, &head)?;
+                continue;
+            }
+            if head.status < 300 || (head.redirects() && self.options.follow != Follow::None) {
+                self.login.approve();
+                return Ok(head);
+            }
+            return Err(self.failure(&head));
+        }
+    }
+
+    /// Makes a request, and waits for the head of its answer.
+    fn request(&mut self, url: &str, body: Body) -> Result<Head, ConnectionError> {
+        // What is left of the last answer must not be taken for this one's.
+        self.answer = None;
+        let job = Job {
+            url: url.to_owned(),
+            headers: self.headers(&body),
+            body,
+            options: self.options.clone(),
+            login: self.login.current(),
+        };
+        let mut answer = self.worker.take(job)?;
+        let head = answer.head(&self.watch)?;
+        self.answer = Some(answer);
+        Ok(head)
+    }
+
+    fn headers(&self, body: &Body) -> Vec<String> {
+        let name = self.service.program();
+        let mut headers = vec!["Pragma: no-cache".to_owned()];
+        match body {
+            Body::None => {}
+            Body::Bytes { compressed, .. } => {
+                headers.push(format!("Content-Type: application/x-{name}-request"));
+                headers.push(format!("Accept: application/x-{name}-result"));
+                if *compressed {
+                    headers.push("Content-Encoding: gzip".into());
+                }
+                // Not to wait for leave to go on.
+                headers.push("Expect:".into());
+            }
+        }
+        if self.version > 0 {
+            headers.push(format!("Git-Protocol: version={}", self.version));
+        }
+        headers
+    }
+
+    /// Goes on where a redirection leads to.
+    fn move_to(&mut self, base: &str) -> Result<(), ConnectionError> {
+        if !redirect::same_server(base, &self.base) {
+            // What was meant for one server is not for another.
+            self.login.forget();
+            let url = gix::url::parse(BStr::new(base));
+            let url =
+                url.map_err(|_| ConnectionError::protocol("it sends to a place that is none"))?;
+            self.options = Options::of(&self.settings, &url)?;
+            self.options.forget_logins();
+        }
+        base.clone_into(&mut self.base);
+        Ok(())
+    }
+
+    fn check_type(&self, head: &Head, kind: &str) -> Result<(), ConnectionError> {
+        let wanted = format!("application/x-{}-{kind}", self.service.program());
+        let given = head.header("content-type").unwrap_or_default();
+        let given = given.split(';').next().unwrap_or_default().trim();
+        if given.eq_ignore_ascii_case(&wanted) {
+            return Ok(());
+        }
+        let what = super::super::message::cleaned(given.as_bytes());
+        let what = format!("it answers with '{what}' where '{wanted}' should come");
+        Err(ConnectionError::protocol(what))
+    }
+
+    /// What a status means.
+    fn failure(&self, head: &Head) -> ConnectionError {
+        let (address, status) = (self.address.clone(), head.status);
+        match status {
+            403 => ConnectionError::Denied {
+                address,
+                reason: "status 403".into(),
+            },
+            404 | 410 => ConnectionError::NotFound {
+                address,
+                reason: format!("status {status}"),
+            },
+            407 => ConnectionError::Denied {
+                address,
+                reason: "the proxy wants a login (status 407)".into(),
+            },
+            429 | 503 => ConnectionError::Busy {
+                status,
+                retry_after: head.retry_after(),
+            },
+            408 | 500 | 502 | 504 => ConnectionError::Failed { status },
+            _ => ConnectionError::Status { address, status },
+        }
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    // A vector takes everything.
+    let _ = out.write_all(bytes);
+    out.finish().unwrap_or_default()
+}

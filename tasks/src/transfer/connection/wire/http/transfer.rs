@@ -1,0 +1,242 @@
+//! One request, made with curl.
+
+use std::io::{Cursor, Read as _, Seek as _, SeekFrom};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use curl::easy::{Easy2, List, ReadError, SeekResult, WriteError};
+
+use super::super::super::ConnectionError;
+use super::answer::{Event, Head, Pulse};
+use super::login::Account;
+use super::options::{Follow, Options};
+
+/// The headers of an answer take no more than this.
+const MOST_OF_HEADERS: usize = 256 << 10;
+/// What curl reads at once.
+const BLOCK: usize = 128 << 10;
+
+/// What to ask.
+pub(super) struct Job {
+    pub(super) url: String,
+    /// Beside those of the options.
+    pub(super) headers: Vec<String>,
+    pub(super) body: Body,
+    pub(super) options: Options,
+    pub(super) login: Option<Account>,
+}
+
+/// What goes with a request.
+pub(super) enum Body {
+    /// Nothing: a GET.
+    None,
+    /// These bytes.
+    Bytes {
+        /// As they go.
+        bytes: Vec<u8>,
+        /// They are gzip.
+        compressed: bool,
+    },
+}
+
+/// What curl calls.
+#[derive(Default)]
+pub(super) struct Handler {
+    tell: Option<SyncSender<Event>>,
+    pulse: Arc<Pulse>,
+    body: Cursor<Vec<u8>>,
+    /// The head that came last, until it is told.
+    head: Head,
+    of_headers: usize,
+    told: bool,
+}
+
+impl Handler {
+    fn beat(&self) {
+        self.pulse.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Hands something to who asked; whether anybody is there.
+    fn tell(&self, event: Event) -> bool {
+        self.tell
+            .as_ref()
+            .is_some_and(|tell| tell.send(event).is_ok())
+    }
+
+    /// Tells the head, if that was not done: the one before a body is the last one.
+    fn tell_head(&mut self) -> bool {
+        if self.told {
+            return true;
+        }
+        self.told = true;
+        let head = std::mem::take(&mut self.head);
+        self.tell(Event::Head(head))
+    }
+}
+
+impl curl::easy::Handler for Handler {
+    fn write(&mut self, data: &[u8]) -> Result<usize, WriteError> {
+        self.beat();
+        let there = self.tell_head() && self.tell(Event::Data(data.to_vec()));
+        // Less than all of it ends the request.
+        Ok(if there { data.len() } else { 0 })
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ReadError> {
+        self.beat();
+        self.body.read(into).map_err(|_| ReadError::Abort)
+    }
+
+    fn seek(&mut self, whence: SeekFrom) -> SeekResult {
+        match self.body.seek(whence) {
+            Ok(_) => SeekResult::Ok,
+            Err(_) => SeekResult::CantSeek,
+        }
+    }
+
+    fn header(&mut self, data: &[u8]) -> bool {
+        self.beat();
+        self.of_headers += data.len();
+        if self.of_headers > MOST_OF_HEADERS {
+            return false;
+        }
+        let line = String::from_utf8_lossy(data);
+        let line = line.trim();
+        if let Some(status) = line.strip_prefix("HTTP/") {
+            // Another answer, after a redirection or that of a proxy.
+            let code = status.split_whitespace().nth(1);
+            self.head.headers.clear();
+            self.head.status = code.and_then(|it| it.parse().ok()).unwrap_or_default();
+        } else if let Some((name, value)) = line.split_once(':') {
+            let name = name.trim().to_ascii_lowercase();
+            if name == "location" && (300..400).contains(&self.head.status) {
+                // Each step is a place of its own.
+                self.of_headers = 0;
+            }
+            self.head.headers.push((name, value.trim().to_owned()));
+        }
+        true
+    }
+
+    fn progress(&mut self, _: f64, _: f64, _: f64, _: f64) -> bool {
+        !self.pulse.left.load(Ordering::Relaxed)
+    }
+}
+
+/// Makes a request, and tells all that comes of it but the end.
+pub(super) fn perform(
+    easy: &mut Easy2<Handler>,
+    job: Job,
+    tell: &SyncSender<Event>,
+    pulse: &Arc<Pulse>,
+) -> Result<(), ConnectionError> {
+    let (options, host) = (job.options.clone(), host(&job.url));
+    let secrets = options.secrets();
+    let outcome = set_up(easy, job, tell, pulse).and_then(|()| easy.perform());
+    let handler = easy.get_mut();
+    handler.tell = None;
+    let (head, told) = (std::mem::take(&mut handler.head), handler.told);
+    outcome.map_err(|error| meaning(&error, &host, &options, &secrets, told))?;
+    if !told {
+        // An answer without a body.
+        let _ = tell.send(Event::Head(head));
+    }
+    Ok(())
+}
+
+fn set_up(
+    easy: &mut Easy2<Handler>,
+    job: Job,
+    tell: &SyncSender<Event>,
+    pulse: &Arc<Pulse>,
+) -> Result<(), curl::Error> {
+    // The connection lives on.
+    easy.reset();
+    let options = &job.options;
+    easy.url(&job.url)?;
+    easy.signal(false)?;
+    easy.progress(true)?;
+    easy.buffer_size(BLOCK)?;
+    easy.tcp_keepalive(true)?;
+    easy.tcp_nodelay(true)?;
+    easy.accept_encoding("")?;
+    easy.http_09_allowed(false)?;
+    let mut headers = List::new();
+    for header in job.headers.iter().chain(&options.headers) {
+        headers.append(header)?;
+    }
+    easy.http_headers(headers)?;
+    options.apply(easy)?;
+    if let Some(login) = &job.login {
+        easy.username(&login.user)?;
+        easy.password(&login.password)?;
+        easy.http_auth(&login.method())?;
+    }
+    // The first request is sent elsewhere by hand.
+    let is_get = matches!(job.body, Body::None);
+    easy.follow_location(options.follow == Follow::All && !is_get)?;
+    easy.max_redirections(20)?;
+    let mut bytes = Vec::new();
+    match job.body {
+        Body::None => easy.get(true)?,
+        Body::Bytes { bytes: body, .. } => {
+            easy.post(true)?;
+            easy.post_field_size(body.len() as u64)?;
+            bytes = body;
+        }
+    }
+    let handler = easy.get_mut();
+    *handler = Handler {
+        tell: Some(tell.clone()),
+        pulse: Arc::clone(pulse),
+        body: Cursor::new(bytes),
+        ..Handler::default()
+    };
+    Ok(())
+}
+
+/// What curl's failures mean.
+fn meaning(
+    error: &curl::Error,
+    host: &str,
+    options: &Options,
+    secrets: &[String],
+    told: bool,
+) -> ConnectionError {
+    let detail = error.extra_description().filter(|it| !it.is_empty());
+    let mut reason = detail.unwrap_or(error.description()).to_owned();
+    for secret in secrets {
+        reason = reason.replace(secret.as_str(), "***");
+    }
+    let reason = super::super::super::message::cleaned(reason.as_bytes());
+    let host = host.to_owned();
+    if error.is_peer_failed_verification()
+        || error.is_ssl_cacert_badfile()
+        || error.is_ssl_certproblem()
+        || error.is_ssl_issuer_error()
+    {
+        return ConnectionError::Certificate { host, reason };
+    }
+    if error.is_operation_timedout() && told {
+        let after = Duration::from_secs(options.low_speed_time.max(1));
+        return ConnectionError::Stalled { after };
+    }
+    if error.is_unsupported_protocol() || error.is_url_malformed() {
+        return ConnectionError::Unsupported { what: reason };
+    }
+    if error.is_too_many_redirects() {
+        return ConnectionError::protocol("it sends from one place to the next without an end");
+    }
+    if told {
+        return ConnectionError::Lost { reason };
+    }
+    ConnectionError::Unreachable { host, reason }
+}
+
+/// The server of a URL.
+fn host(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or_default().to_owned()
+}
