@@ -9,5 +9,6 @@ pub mod history;
 pub mod pack;
 pub mod transfer;
 
+mod lock;
 mod ordered;
 mod rename;

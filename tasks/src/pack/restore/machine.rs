@@ -1,6 +1,5 @@
 //! The operation: check the pack, write the entries, write their index, publish.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::format::{Digest, FormatError, PackDir};
 use super::into::{Namespace, Place};
-use super::publish::{self, Disk, Target};
+use super::publish::{self, Target};
 use super::steps::{Check, Entries, Files, Index, Publish, PublishInto, Refs, RefsInto, TreeIndex};
 use super::{RestoreError, Source};
 use crate::checkout::Written;
@@ -221,16 +220,6 @@ fn is_gone(pack: &Path) -> bool {
 pub(super) fn own_dir(b: &Blocking<Restore>) -> PathBuf {
     let store = b.input().git_dir().join(publish::STORE_NAME);
     store.join("ops").join(b.id())
-}
-
-impl Disk for Blocking<Restore> {
-    fn sync(&self, path: &Path) -> io::Result<()> {
-        self.sync(path).map_err(io::Error::other)
-    }
-
-    fn sync_tree(&self, dir: &Path) -> io::Result<()> {
-        self.sync_tree(dir).map_err(io::Error::other)
-    }
 }
 
 impl From<RestoreError> for StepError {

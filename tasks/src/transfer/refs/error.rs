@@ -46,6 +46,69 @@ pub enum RefsError {
         /// The object.
         oid: ObjectId,
     },
+    /// A refspec is none.
+    #[error(
+        "'{}' is no refspec; one looks like +refs/heads/*:refs/remotes/origin/*",
+        shown(refspec)
+    )]
+    Refspec {
+        /// What was given.
+        refspec: BString,
+    },
+    /// `tag` stands at the end.
+    #[error("`tag` needs the name of a tag after it")]
+    NoTagName,
+    /// The remote needs a program that speaks for it (`remote.<name>.vcs`).
+    #[error(
+        "the remote '{}' is no Git repository (remote.<name>.vcs), which is not supported",
+        shown(name)
+    )]
+    Helper {
+        /// The remote.
+        name: BString,
+    },
+    /// Nothing says where to fetch from.
+    #[error("no remote is configured and none was named; name one, or a URL")]
+    NoRemote,
+    /// The server has no such ref.
+    #[error("the remote has no ref '{}'; name one that it has", shown(name))]
+    NotListed {
+        /// What was asked for.
+        name: BString,
+    },
+    /// Two refs would go to the same place.
+    #[error(
+        "'{}' and '{}' can't both go to '{}'; change the refspecs",
+        shown(first),
+        shown(second),
+        shown(place)
+    )]
+    Twice {
+        /// One ref of the remote.
+        first: BString,
+        /// The other one.
+        second: BString,
+        /// The ref here.
+        place: BString,
+    },
+    /// A branch would move under a working tree.
+    #[error(
+        "the branch '{}' is checked out in {} and can't be fetched into; name another one, or \
+         --update-head-ok",
+        shown(branch), path.display()
+    )]
+    CheckedOut {
+        /// The branch.
+        branch: BString,
+        /// The working tree.
+        path: PathBuf,
+    },
+    /// The refs of the repository can't be read.
+    #[error("the refs of this repository can't be read: {reason}")]
+    Existing {
+        /// Why.
+        reason: String,
+    },
     /// An object can't be read.
     #[error("object {oid} can't be read: {reason}")]
     Object {

@@ -4,8 +4,10 @@
 //! are there. What a server says is never trusted: names are checked before anything is made of
 //! them, tags are peeled from the objects themselves, and what can't be used is left out and told.
 
+pub mod ancestry;
 pub mod clone;
 pub mod error;
+pub mod fetch;
 pub mod name;
 pub mod objects;
 pub mod store;
@@ -20,4 +22,4 @@ pub use clone::{
 };
 pub use error::RefsError;
 pub use objects::Objects;
-pub use store::Committer;
+pub use store::{Committer, Local, Move, NotMoved, Transaction};

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use gix::objs::{Exists as _, Find as _, FindHeader as _, Kind, TagRefIter};
+use gix::objs::commit::ref_iter::Token;
+use gix::objs::{CommitRefIter, Exists as _, Find as _, FindHeader as _, Kind, TagRefIter};
 use gix::odb;
 use gix_hash::{ObjectId, oid};
 
@@ -10,6 +11,13 @@ use super::RefsError;
 
 /// So many tags may name one another.
 const DEEPEST: usize = 1000;
+
+/// Where a commit comes from.
+pub(super) struct Ancestry {
+    pub(super) parents: Vec<ObjectId>,
+    /// When it was committed, in seconds.
+    pub(super) time: i64,
+}
 
 /// The objects of a directory, as they were when it was opened.
 pub struct Objects {
@@ -58,6 +66,33 @@ impl Objects {
                 .map_err(|error| unreadable(&at, &error))?;
         }
         Err(unreadable(oid, &"too many tags name one another"))
+    }
+
+    /// The parents and the date of a commit; none if it is not there, or no commit.
+    pub(super) fn ancestry(&self, oid: &oid) -> Result<Option<Ancestry>, RefsError> {
+        let mut buffer = Vec::new();
+        let found = self.odb.try_find(oid, &mut buffer);
+        let Some(data) = found.map_err(|error| unreadable(oid, &error))? else {
+            return Ok(None);
+        };
+        if data.kind != Kind::Commit {
+            return Ok(None);
+        }
+        let mut it = Ancestry {
+            parents: Vec::new(),
+            time: 0,
+        };
+        for token in CommitRefIter::from_bytes(data.data, gix_hash::Kind::Sha1) {
+            match token.map_err(|error| unreadable(oid, &error))? {
+                Token::Parent { id } => it.parents.push(id),
+                Token::Committer { signature } => {
+                    it.time = signature.seconds();
+                    break;
+                }
+                _ => {}
+            }
+        }
+        Ok(Some(it))
     }
 
     /// The commit that `oid` is or leads to, if it is one and there.

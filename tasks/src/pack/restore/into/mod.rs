@@ -11,7 +11,6 @@
 //! `.keep` file holds it against that `gc`.
 
 pub(super) mod keep;
-mod lock;
 pub(super) mod names;
 pub(super) mod packed;
 pub(super) mod place;

@@ -10,7 +10,7 @@ use gix_hash::ObjectId;
 
 use super::super::RestoreError;
 use super::super::publish::Disk;
-use super::lock::Lock;
+use crate::lock::Lock;
 
 const HEADER: &[u8] = b"# pack-refs with:";
 
@@ -28,13 +28,15 @@ impl Packed {
         disk: &dyn Disk,
     ) -> Result<Self, RestoreError> {
         let path = common_dir.join("packed-refs");
-        let lock = Lock::take(&path, own, disk)?;
+        let lock = Lock::take(&path, own, disk).map_err(RestoreError::io(&path))?;
         Ok(Self { path, lock })
     }
 
     /// Leaves it as it is.
     pub(in super::super) fn release(self, disk: &dyn Disk) -> Result<(), RestoreError> {
-        self.lock.release(disk)
+        self.lock
+            .release(disk)
+            .map_err(RestoreError::io(&self.path))
     }
 
     /// Adds `refs`, none of which is there yet, with what `peel` says that annotated tags lead to.
@@ -50,7 +52,7 @@ impl Packed {
             lines.refs.insert(name.clone(), entry(name, oid, peeled));
         }
         let mut write = || {
-            let mut out = io::BufWriter::new(self.lock.file());
+            let mut out = io::BufWriter::new(self.lock.file()?);
             out.write_all(&lines.header)?;
             for entry in lines.refs.values() {
                 out.write_all(entry)?;
@@ -58,7 +60,7 @@ impl Packed {
             out.flush()
         };
         write().map_err(RestoreError::io(&self.path))?;
-        self.lock.commit(disk)
+        self.lock.commit(disk).map_err(RestoreError::io(&self.path))
     }
 }
 

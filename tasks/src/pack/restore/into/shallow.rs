@@ -9,7 +9,7 @@ use gix_hash::ObjectId;
 
 use super::super::RestoreError;
 use super::super::publish::{Disk, shallow_file};
-use super::lock::Lock;
+use crate::lock::Lock;
 
 /// Adds to Git's `shallow` file those of `commits` whose parents the repository does not have in its
 /// own history. What is whole there stays whole.
@@ -27,7 +27,7 @@ pub(in super::super) fn extend(
         reason: error.to_string(),
     };
     // What is read is what it is until it is written.
-    let mut lock = Lock::take(&path, own, disk)?;
+    let mut lock = Lock::take(&path, own, disk).map_err(RestoreError::io(&path))?;
     let there: HashSet<ObjectId> = read(&path)?.into_iter().collect();
     let mut coming: HashSet<ObjectId> = commits
         .iter()
@@ -36,14 +36,15 @@ pub(in super::super) fn extend(
         .collect();
     whole(repository, &mut coming).map_err(|error| failed(&error))?;
     if coming.is_empty() {
-        return lock.release(disk);
+        return lock.release(disk).map_err(RestoreError::io(&path));
     }
     let mut all: Vec<_> = there.into_iter().chain(coming).collect();
     all.sort_unstable();
-    lock.file()
-        .write_all(&shallow_file(&all))
-        .map_err(RestoreError::io(&path))?;
-    lock.commit(disk)
+    let written = lock
+        .file()
+        .and_then(|file| file.write_all(&shallow_file(&all)));
+    written.map_err(RestoreError::io(&path))?;
+    lock.commit(disk).map_err(RestoreError::io(&path))
 }
 
 fn read(path: &Path) -> Result<Vec<ObjectId>, RestoreError> {

@@ -12,7 +12,7 @@ use gix_hash::ObjectId;
 use crate::disk::Disk;
 use crate::transfer::RemoteRef;
 
-pub(super) struct Plain;
+pub(in super::super) struct Plain;
 
 impl Disk for Plain {
     fn sync(&self, path: &Path) -> io::Result<()> {
@@ -25,7 +25,7 @@ impl Disk for Plain {
 }
 
 /// git with nothing of this machine's configuration.
-pub(super) fn command(dir: &Path) -> Command {
+pub(in super::super) fn command(dir: &Path) -> Command {
     let mut command = Command::new("git");
     command.current_dir(dir).env_clear();
     for keep in ["PATH", "TMPDIR"] {
@@ -50,7 +50,7 @@ pub(super) fn command(dir: &Path) -> Command {
 }
 
 /// Runs git with these words, separated by spaces.
-pub(super) fn git(dir: &Path, words: &str) -> String {
+pub(in super::super) fn git(dir: &Path, words: &str) -> String {
     let words: Vec<&str> = words.split_whitespace().collect();
     let out = command(dir).args(&words).output().unwrap();
     let error = String::from_utf8_lossy(&out.stderr);
@@ -58,18 +58,18 @@ pub(super) fn git(dir: &Path, words: &str) -> String {
     String::from_utf8_lossy(&out.stdout).into_owned()
 }
 
-pub(super) fn init(dir: &Path, name: &str) -> PathBuf {
+pub(in super::super) fn init(dir: &Path, name: &str) -> PathBuf {
     git(dir, &format!("init -q -b main {name}"));
     dir.join(name)
 }
 
 /// A new commit on what `HEAD` is.
-pub(super) fn commit(repo: &Path, message: &str) {
+pub(in super::super) fn commit(repo: &Path, message: &str) {
     git(repo, &format!("commit -q --allow-empty -m {message}"));
 }
 
 /// What a server with protocol v2 lists of `repo`.
-pub(super) fn listed(repo: &Path) -> Vec<RemoteRef> {
+pub(in super::super) fn listed(repo: &Path) -> Vec<RemoteRef> {
     let git_dir = git_dir(repo);
     let head = fs::read(git_dir.join("HEAD")).unwrap();
     let symref = head
@@ -100,7 +100,7 @@ pub(super) fn listed(repo: &Path) -> Vec<RemoteRef> {
     refs
 }
 
-pub(super) fn git_dir(repo: &Path) -> PathBuf {
+pub(in super::super) fn git_dir(repo: &Path) -> PathBuf {
     let below = repo.join(".git");
     if below.exists() {
         below
@@ -110,7 +110,7 @@ pub(super) fn git_dir(repo: &Path) -> PathBuf {
 }
 
 /// All that Git keeps of refs: each file with its bytes, and what git makes of them.
-pub(super) fn state(repo: &Path) -> String {
+pub(in super::super) fn state(repo: &Path) -> String {
     let git_dir = git_dir(repo);
     let mut out = String::new();
     for name in ["config", "HEAD"] {
@@ -151,7 +151,7 @@ fn files(dir: &Path, to: &mut Vec<PathBuf>) {
 }
 
 /// Brings all objects of one repository into another one.
-pub(super) fn bring_objects(from: &Path, to: &Path) {
+pub(in super::super) fn bring_objects(from: &Path, to: &Path) {
     let to = git_dir(to).join("objects/info");
     fs::create_dir_all(&to).unwrap();
     let from = git_dir(from).join("objects");

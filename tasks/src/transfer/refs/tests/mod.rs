@@ -1,4 +1,5 @@
 //! What is planned and written here is compared with what git itself leaves.
 
 mod clone;
-mod fixture;
+mod fetch;
+pub(super) mod fixture;

@@ -4,56 +4,64 @@
 //! over knows whether a lock that it finds was left by the operation itself.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::super::RestoreError;
-use super::super::publish::Disk;
+use crate::disk::Disk;
 
 /// As long as Git waits by default (`core.packedRefsTimeout`).
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A lock, held until it is dropped.
-pub(super) struct Lock {
+pub(crate) struct Lock {
     target: PathBuf,
     name: PathBuf,
     ours: PathBuf,
-    file: File,
+    /// Where it was taken to be written.
+    file: Option<File>,
 }
 
 impl Lock {
     /// Locks the file `target`; `own` is a directory of the operation on the same file system.
-    pub(super) fn take(target: &Path, own: &Path, disk: &dyn Disk) -> Result<Self, RestoreError> {
-        let name = target.file_name().unwrap_or_default();
-        let mut name = name.to_owned();
-        name.push(".lock");
-        let (lock, ours) = (target.with_file_name(&name), own.join(&name));
-        Self::acquire(target.to_owned(), lock.clone(), ours, disk).map_err(RestoreError::io(lock))
+    pub(crate) fn take(target: &Path, own: &Path, disk: &dyn Disk) -> io::Result<Self> {
+        let ours = own.join(name_of(target).file_name().unwrap_or_default());
+        let mut prepared = Self::prepare(target, ours, b"")?;
+        prepared.file = Some(OpenOptions::new().write(true).open(&prepared.ours)?);
+        // A lock that outlives a power cut is to be known again.
+        disk.sync(&prepared.ours)?;
+        prepared.acquire(Instant::now() + PATIENCE)
     }
 
-    fn acquire(target: PathBuf, lock: PathBuf, ours: PathBuf, disk: &dyn Disk) -> io::Result<Self> {
+    /// Makes the file that is to become the lock of `target`, and then the file itself: `ours`, on the same
+    /// file system, with what it is to hold. A lock
+    /// that was left by a process which died with the same `ours` is taken away. Before it is
+    /// [acquired](Self::acquire), it is to be on disk, so that it is known again.
+    pub(crate) fn prepare(target: &Path, ours: PathBuf, content: &[u8]) -> io::Result<Self> {
         if let Some(own) = ours.parent() {
             fs::create_dir_all(own)?;
         }
-        // What a process left that died with the lock.
-        if is_same(&lock, &ours)? {
-            fs::remove_file(&lock)?;
+        let name = name_of(target);
+        if is_same(&name, &ours)? {
+            fs::remove_file(&name)?;
         }
         match fs::remove_file(&ours) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut locked = Self {
-            file: new(&ours)?,
-            target,
-            name: lock,
+        new(&ours)?.write_all(content)?;
+        Ok(Self {
+            file: None,
+            target: target.to_owned(),
+            name,
             ours,
-        };
-        // A lock that outlives a power cut is to be known again.
-        disk.sync(&locked.ours)?;
-        let began = Instant::now();
+        })
+    }
+
+    /// Locks, once nobody else does; until `deadline` at most.
+    pub(crate) fn acquire(self, deadline: Instant) -> io::Result<Self> {
+        let mut locked = self;
         loop {
             match fs::hard_link(&locked.ours, &locked.name) {
                 Ok(()) => return Ok(locked),
@@ -66,10 +74,11 @@ impl Lock {
                     ) =>
                 {
                     match new(&locked.name) {
-                        Ok(file) => {
+                        Ok(mut file) => {
+                            file.write_all(&fs::read(&locked.ours)?)?;
                             let _ = fs::remove_file(&locked.ours);
                             locked.ours.clone_from(&locked.name);
-                            locked.file = file;
+                            locked.file = locked.file.take().map(|_| file);
                             return Ok(locked);
                         }
                         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -78,7 +87,7 @@ impl Lock {
                 }
                 Err(error) => return Err(error),
             }
-            if began.elapsed() > PATIENCE {
+            if Instant::now() > deadline {
                 let said = "another process holds this lock, or left it behind";
                 return Err(io::Error::new(io::ErrorKind::ResourceBusy, said));
             }
@@ -86,27 +95,42 @@ impl Lock {
         }
     }
 
-    /// What becomes the file's content.
-    pub(super) fn file(&mut self) -> &mut File {
-        &mut self.file
+    /// What becomes the file's content, of a lock that was [taken](Self::take).
+    pub(crate) fn file(&mut self) -> io::Result<&mut File> {
+        let opened = self.file.as_mut();
+        opened
+            .ok_or_else(|| io::Error::other("a lock that was written before is not written again"))
     }
 
     /// Leaves the file as it is. Merely dropped, the lock may come back with a power cut: the
     /// operation knows it again, but nobody else does.
-    pub(super) fn release(self, disk: &dyn Disk) -> Result<(), RestoreError> {
+    pub(crate) fn release(self, disk: &dyn Disk) -> io::Result<()> {
         let dir = self.name.parent().unwrap_or(Path::new(".")).to_owned();
         drop(self);
-        disk.sync(&dir).map_err(RestoreError::io(&dir))
+        disk.sync(&dir)
     }
 
     /// Replaces the file.
-    pub(super) fn commit(self, disk: &dyn Disk) -> Result<(), RestoreError> {
-        let commit = || {
-            disk.sync(&self.name)?;
-            fs::rename(&self.name, &self.target)?;
-            disk.sync(&self.target)
-        };
-        commit().map_err(RestoreError::io(&self.target))
+    pub(crate) fn commit(self, disk: &dyn Disk) -> io::Result<()> {
+        disk.sync(&self.name)?;
+        fs::rename(&self.name, &self.target)?;
+        disk.sync(&self.target)
+    }
+
+    /// The file that it becomes.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Its own name.
+    pub(crate) fn name(&self) -> &Path {
+        &self.name
+    }
+
+    /// Replaces the file by what was written before it was locked and is on disk. The directory is
+    /// still to be synced.
+    pub(crate) fn put(self) -> io::Result<()> {
+        fs::rename(&self.name, &self.target)
     }
 }
 
@@ -118,6 +142,21 @@ impl Drop for Lock {
         }
         let _ = fs::remove_file(&self.ours);
     }
+}
+
+/// The lock of the file `target`.
+pub(crate) fn name_of(target: &Path) -> PathBuf {
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(".lock");
+    target.with_file_name(name)
+}
+
+/// Takes away the lock at `name` if it is a second name of `ours`, and that one too.
+pub(crate) fn clear(name: &Path, ours: &Path) -> io::Result<()> {
+    if is_same(name, ours)? {
+        fs::remove_file(name)?;
+    }
+    fs::remove_file(ours)
 }
 
 fn new(path: &Path) -> io::Result<File> {
@@ -136,8 +175,19 @@ fn is_same(a: &Path, b: &Path) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::tests::plain::Plain;
     use super::*;
+
+    struct Plain;
+
+    impl Disk for Plain {
+        fn sync(&self, path: &Path) -> io::Result<()> {
+            File::open(path).map(drop)
+        }
+
+        fn sync_tree(&self, dir: &Path) -> io::Result<()> {
+            self.sync(dir)
+        }
+    }
 
     #[test]
     fn a_lock_of_ones_own_is_known_again_and_anothers_is_not() {
@@ -149,7 +199,7 @@ mod tests {
         std::mem::forget(lock);
         assert!(dir.path().join("file.lock").exists());
         let mut lock = Lock::take(&target, &own, &Plain).unwrap();
-        io::Write::write_all(lock.file(), b"after").unwrap();
+        lock.file().unwrap().write_all(b"after").unwrap();
         let other = Lock::take(&target, &dir.path().join("another"), &Plain);
         let other = other.err().map(|error| format!("{error:?}"));
         assert!(other.unwrap().contains("holds this lock"));
