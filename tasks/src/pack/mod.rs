@@ -7,6 +7,7 @@ pub(crate) mod delta;
 pub mod encode;
 pub mod format;
 pub(crate) mod gather;
+pub(crate) mod git_idx;
 pub(crate) mod git_pack;
 pub mod plan;
 pub mod restore;

@@ -3,6 +3,7 @@
 
 pub mod connection;
 pub mod missing;
+pub mod receive;
 pub mod refs;
 pub mod remote_ref;
 pub mod text;
