@@ -131,6 +131,18 @@ pub enum ConnectionError {
         /// What it can't do.
         what: String,
     },
+    /// The history that is here can't be read.
+    #[error("the history of this repository can't be read: {reason}")]
+    History {
+        /// Why.
+        reason: String,
+    },
+    /// The pack that is to be sent can't be read.
+    #[error("the pack to send can't be read: {reason}")]
+    Pack {
+        /// Why.
+        reason: String,
+    },
     /// The objects have names of another kind.
     #[error(
         "the repository uses {format}, which is not supported yet; use git for repositories of this format"

@@ -11,6 +11,7 @@
 //!   interrupt flag ends every wait at once. HTTP runs on a thread of its own, which may be left;
 //! - `packet`: the packets in these bytes, bounded by their form;
 //! - `advertisement`, `refs`, `ask`, `answer`, `rounds`: what the packets say;
+//! - `send`, `report`: the same for a push;
 //! - [`Session`]: all of it in order.
 //!
 //! Everything here can be handed to another thread and kept from slice to slice. A password is only
@@ -23,12 +24,15 @@ mod answer;
 mod ask;
 mod credentials;
 mod error;
+mod history;
 mod message;
 mod packet;
 mod refs;
 mod reply;
+mod report;
 mod request;
 mod rounds;
+mod send;
 mod session;
 mod settings;
 mod url_match;
@@ -39,9 +43,12 @@ mod tests;
 
 pub use address::Address;
 pub use error::ConnectionError;
+pub use history::History;
 pub use message::{Message, Sink};
 pub use reply::{Pack, Reply, ShallowChange};
+pub use report::{RefReport, Report};
 pub use request::Request;
 pub use rounds::Haves;
+pub use send::{Command, Commands, Outgoing};
 pub use session::{Service, Session};
 pub use settings::Settings;

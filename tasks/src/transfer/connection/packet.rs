@@ -2,9 +2,9 @@
 
 use gix_hash::ObjectId;
 
-use super::ConnectionError;
 use super::message::cleaned;
 use super::wire::{Wire, ended_by};
+use super::{ConnectionError, Outgoing};
 
 /// The longest packet there can be.
 const LONGEST: usize = 65_520;
@@ -69,6 +69,22 @@ impl Packets {
             (self.at, self.end) = (0, 0);
         }
         self.wire.ask(question)
+    }
+
+    /// Sends a question with a pack behind it.
+    pub(super) fn send(
+        &mut self,
+        question: Vec<u8>,
+        pack: Outgoing,
+        progress: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<(), ConnectionError> {
+        (self.at, self.end) = (0, 0);
+        self.wire.send(question, pack, progress)
+    }
+
+    /// Lets the server end by itself.
+    pub(super) fn finish(&mut self) {
+        self.wire.finish();
     }
 
     /// The next packet. A packet in which the server says that it fails is an error.

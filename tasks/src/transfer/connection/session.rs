@@ -63,9 +63,9 @@ impl Service {
 pub struct Session {
     pub(super) packets: Packets,
     pub(super) sink: Sink,
-    address: String,
+    pub(super) address: String,
     version: u8,
-    capabilities: Capabilities,
+    pub(super) capabilities: Capabilities,
     listed: Option<Vec<RemoteRef>>,
     shallow: Vec<ObjectId>,
     extra: Vec<ObjectId>,

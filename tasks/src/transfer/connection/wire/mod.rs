@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 use gix::bstr::ByteSlice as _;
 
 use super::address::Place;
-use super::{Address, ConnectionError, Service, Settings};
+use super::{Address, ConnectionError, Outgoing, Service, Settings, send};
 pub(super) use ended::meaning as ended_by;
 use http::Http;
 use stream::Stream;
@@ -61,6 +61,29 @@ impl Wire {
         match self {
             Self::Http(http) => http.ask(question),
             Self::Stream(stream) => stream.write(&question),
+        }
+    }
+
+    /// Asks, with a pack behind it.
+    pub(super) fn send(
+        &mut self,
+        question: Vec<u8>,
+        pack: Outgoing,
+        progress: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<(), ConnectionError> {
+        match self {
+            Self::Http(http) => http.send(question, pack, progress),
+            Self::Stream(stream) => {
+                stream.write(&question)?;
+                send::copy(pack, progress, |block| stream.write(block))
+            }
+        }
+    }
+
+    /// Lets the server end by itself: its hooks may run still.
+    pub(super) fn finish(&mut self) {
+        if let Self::Stream(stream) = self {
+            stream.finish();
         }
     }
 

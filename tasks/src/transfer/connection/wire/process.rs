@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gix::bstr::{BString, ByteSlice as _};
 
@@ -272,6 +272,14 @@ fn listen(mut stderr: impl Read, kept: &Mutex<Vec<u8>>, sink: &Sink) {
 }
 
 impl Process {
+    /// Waits until it has ended, as long as there is patience.
+    pub(super) fn finish(&mut self, watch: &Watch) {
+        let since = Instant::now();
+        while watch.check(since).is_ok() && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Why it ended.
     pub(super) fn ended(&mut self, where_: &str, heard: bool) -> ConnectionError {
         // What it says comes before its end, and by another way.

@@ -15,7 +15,7 @@ use super::watch::{GLANCE, Watch};
 pub(in super::super) struct Stream {
     // In this order: a process sees its pipes close before it is waited for.
     input: OwnedFd,
-    output: OwnedFd,
+    output: Option<OwnedFd>,
     process: Option<Process>,
     watch: Watch,
     /// Something came.
@@ -36,7 +36,7 @@ impl Stream {
         }
         Ok(Self {
             input,
-            output,
+            output: Some(output),
             process,
             watch,
             heard: false,
@@ -61,7 +61,10 @@ impl Stream {
     pub(super) fn write(&mut self, mut bytes: &[u8]) -> Result<(), ConnectionError> {
         let mut since = Instant::now();
         while !bytes.is_empty() {
-            match rustix::io::write(&self.output, bytes) {
+            let Some(output) = &self.output else {
+                return Err(ConnectionError::cut("before it was asked"));
+            };
+            match rustix::io::write(output, bytes) {
                 Ok(written) => {
                     bytes = &bytes[written..];
                     since = Instant::now();
@@ -77,6 +80,17 @@ impl Stream {
         Ok(())
     }
 
+    /// Lets the other side end by itself.
+    pub(super) fn finish(&mut self) {
+        self.output = None;
+        // What it says yet is of no use; its end is.
+        let mut rest = [0; 1 << 10];
+        while let Ok(1..) = self.read(&mut rest) {}
+        if let Some(process) = &mut self.process {
+            process.finish(&self.watch);
+        }
+    }
+
     /// Why it ended.
     pub(super) fn ended(&mut self, where_: &str) -> ConnectionError {
         let heard = self.heard;
@@ -90,10 +104,9 @@ impl Stream {
         self.watch.check(since)?;
         let left = self.watch.stall().saturating_sub(since.elapsed());
         let time = timespec(GLANCE.min(left));
-        let end = if flags == PollFlags::IN {
-            &self.input
-        } else {
-            &self.output
+        let end = match &self.output {
+            Some(output) if flags == PollFlags::OUT => output,
+            _ => &self.input,
         };
         match poll(&mut [PollFd::new(end, flags)], Some(&time)) {
             Ok(_) | Err(Errno::INTR) => Ok(()),

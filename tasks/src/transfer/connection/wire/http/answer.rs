@@ -67,6 +67,8 @@ pub(super) enum Event {
 pub(super) struct Pulse {
     /// Grows whenever a byte moves.
     pub(super) beats: AtomicU64,
+    /// So many bytes of the question have gone.
+    pub(super) sent: AtomicU64,
     /// Nobody listens any more.
     pub(super) left: AtomicBool,
 }
@@ -92,8 +94,12 @@ impl Answer {
     }
 
     /// Waits for the head.
-    pub(super) fn head(&mut self, watch: &Watch) -> Result<Head, ConnectionError> {
-        match self.next(watch)? {
+    pub(super) fn head(
+        &mut self,
+        watch: &Watch,
+        sent: impl Fn(u64),
+    ) -> Result<Head, ConnectionError> {
+        match self.next(watch, sent)? {
             Event::Head(head) => Ok(head),
             Event::End(Err(error)) => Err(error),
             _ => Err(ConnectionError::cut("before an answer")),
@@ -110,7 +116,7 @@ impl Answer {
             if let Some(end) = &self.end {
                 return end.clone().map(|()| 0);
             }
-            match self.next(watch)? {
+            match self.next(watch, |_| ())? {
                 Event::Data(data) => (self.data, self.at) = (data, 0),
                 Event::End(end) => self.end = Some(end),
                 Event::Head(_) => {}
@@ -123,7 +129,7 @@ impl Answer {
         Ok(take)
     }
 
-    fn next(&mut self, watch: &Watch) -> Result<Event, ConnectionError> {
+    fn next(&mut self, watch: &Watch, sent: impl Fn(u64)) -> Result<Event, ConnectionError> {
         let mut since = Instant::now();
         let mut beats = self.pulse.beats.load(Ordering::Relaxed);
         loop {
@@ -137,6 +143,7 @@ impl Answer {
             let now = self.pulse.beats.load(Ordering::Relaxed);
             if now != beats {
                 (since, beats) = (Instant::now(), now);
+                sent(self.pulse.sent.load(Ordering::Relaxed));
             }
             watch.check(since)?;
         }

@@ -10,11 +10,11 @@ mod redirect;
 mod transfer;
 mod worker;
 
-use std::io::Write as _;
+use std::io::{Cursor, Read as _, Write as _};
 
 use gix::bstr::BStr;
 
-use super::super::{Address, ConnectionError, Service, Settings};
+use super::super::{Address, ConnectionError, Outgoing, Service, Settings, send};
 use super::watch::Watch;
 use answer::{Answer, Head};
 use login::Login;
@@ -105,6 +105,44 @@ impl Http {
         self.check_type(&head, "result")
     }
 
+    /// Asks, with a pack behind it.
+    pub(super) fn send(
+        &mut self,
+        mut question: Vec<u8>,
+        mut pack: Outgoing,
+        progress: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<(), ConnectionError> {
+        if question.len() as u64 + pack.length <= self.options.post_buffer {
+            send::copy(pack, progress, |block| {
+                question.extend_from_slice(block);
+                Ok(())
+            })?;
+            return self.ask(question);
+        }
+        // A login that is asked for with the pack on its way would cost the pack: a question
+        // without a content comes first, as with git.
+        let head = self.with_login(|http| {
+            let url = format!("{}/{}", http.base, http.service.program());
+            let bytes = b"0000".to_vec();
+            let compressed = false;
+            http.request(&url, Body::Bytes { bytes, compressed })
+        })?;
+        self.check_type(&head, "result")?;
+        let url = format!("{}/{}", self.base, self.service.program());
+        let length = question.len() as u64 + pack.length;
+        let start = question.len() as u64;
+        let bytes = std::mem::replace(&mut pack.bytes, Box::new(std::io::empty()));
+        let body = Body::Stream {
+            bytes: Box::new(Cursor::new(question).chain(bytes)),
+            length,
+        };
+        let head = self.request_with(&url, body, |sent| progress(sent.saturating_sub(start)))?;
+        if head.status >= 300 {
+            return Err(self.failure(&head));
+        }
+        self.check_type(&head, "result")
+    }
+
     pub(super) fn read(&mut self, into: &mut [u8]) -> Result<usize, ConnectionError> {
         match &mut self.answer {
             Some(answer) => answer.read(into, &self.watch),
@@ -134,6 +172,16 @@ impl Http {
 
     /// Makes a request, and waits for the head of its answer.
     fn request(&mut self, url: &str, body: Body) -> Result<Head, ConnectionError> {
+        self.request_with(url, body, |_| ())
+    }
+
+    /// The same; `sent` is told how much of the body has gone.
+    fn request_with(
+        &mut self,
+        url: &str,
+        body: Body,
+        sent: impl Fn(u64),
+    ) -> Result<Head, ConnectionError> {
         // What is left of the last answer must not be taken for this one's.
         self.answer = None;
         let job = Job {
@@ -144,7 +192,7 @@ impl Http {
             login: self.login.current(),
         };
         let mut answer = self.worker.take(job)?;
-        let head = answer.head(&self.watch)?;
+        let head = answer.head(&self.watch, sent)?;
         self.answer = Some(answer);
         Ok(head)
     }
@@ -154,10 +202,13 @@ impl Http {
         let mut headers = vec!["Pragma: no-cache".to_owned()];
         match body {
             Body::None => {}
-            Body::Bytes { compressed, .. } => {
+            Body::Bytes { .. } | Body::Stream { .. } => {
                 headers.push(format!("Content-Type: application/x-{name}-request"));
                 headers.push(format!("Accept: application/x-{name}-result"));
-                if *compressed {
+                if let Body::Bytes {
+                    compressed: true, ..
+                } = body
+                {
                     headers.push("Content-Encoding: gzip".into());
                 }
                 // Not to wait for leave to go on.

@@ -15,6 +15,8 @@ use super::super::super::{ConnectionError, Settings};
 
 /// A connection is tried for so long.
 const CONNECT: Duration = Duration::from_secs(30);
+/// What `http.postBuffer` is where nothing else is set.
+const POST_BUFFER: u64 = 1 << 20;
 
 /// Where a redirection is followed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub(super) struct Options {
     pub(super) follow: Follow,
     pub(super) low_speed_limit: u32,
     pub(super) low_speed_time: u64,
+    /// Questions up to this size are kept, so that they can be asked again.
+    pub(super) post_buffer: u64,
     proxy: Option<String>,
     proxy_auth: Option<String>,
     user_agent: String,
@@ -106,6 +110,10 @@ impl Options {
             low_speed_limit: u32::try_from(number("lowSpeedLimit", "GIT_HTTP_LOW_SPEED_LIMIT")?)
                 .unwrap_or(u32::MAX),
             low_speed_time: number("lowSpeedTime", "GIT_HTTP_LOW_SPEED_TIME")?,
+            post_buffer: match number("postBuffer", "GIT_HTTP_POST_BUFFER")? {
+                0 => POST_BUFFER,
+                size => size.clamp(64 << 10, 64 << 20),
+            },
             proxy: proxy.or_else(|| text("proxy")),
             proxy_auth: variable("GIT_HTTP_PROXY_AUTHMETHOD").or_else(|| text("proxyAuthMethod")),
             user_agent: variable("GIT_HTTP_USER_AGENT")

@@ -1,6 +1,6 @@
 //! One request, made with curl.
 
-use std::io::{Cursor, Read as _, Seek as _, SeekFrom};
+use std::io::{Cursor, Read, Seek as _, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use curl::easy::{Easy2, List, ReadError, SeekResult, WriteError};
 
-use super::super::super::ConnectionError;
+use super::super::super::{ConnectionError, send};
 use super::answer::{Event, Head, Pulse};
 use super::login::Account;
 use super::options::{Follow, Options};
@@ -39,6 +39,25 @@ pub(super) enum Body {
         /// They are gzip.
         compressed: bool,
     },
+    /// What is read, once.
+    Stream {
+        /// As it goes.
+        bytes: Box<dyn Read + Send>,
+        /// How much that is.
+        length: u64,
+    },
+}
+
+/// What is read of a body.
+enum Source {
+    Bytes(Cursor<Vec<u8>>),
+    Stream(Box<dyn Read + Send>),
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Bytes(Cursor::default())
+    }
 }
 
 /// What curl calls.
@@ -46,7 +65,9 @@ pub(super) enum Body {
 pub(super) struct Handler {
     tell: Option<SyncSender<Event>>,
     pulse: Arc<Pulse>,
-    body: Cursor<Vec<u8>>,
+    body: Source,
+    /// Why the body could not be read.
+    unreadable: Option<ConnectionError>,
     /// The head that came last, until it is told.
     head: Head,
     of_headers: usize,
@@ -86,13 +107,29 @@ impl curl::easy::Handler for Handler {
 
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ReadError> {
         self.beat();
-        self.body.read(into).map_err(|_| ReadError::Abort)
+        let read = match &mut self.body {
+            Source::Bytes(bytes) => bytes.read(into),
+            Source::Stream(bytes) => bytes.read(into),
+        };
+        match read {
+            Ok(read) => {
+                self.pulse.sent.fetch_add(read as u64, Ordering::Relaxed);
+                Ok(read)
+            }
+            Err(error) => {
+                self.unreadable = Some(send::unreadable(&error));
+                Err(ReadError::Abort)
+            }
+        }
     }
 
     fn seek(&mut self, whence: SeekFrom) -> SeekResult {
-        match self.body.seek(whence) {
-            Ok(_) => SeekResult::Ok,
-            Err(_) => SeekResult::CantSeek,
+        match &mut self.body {
+            Source::Bytes(bytes) => match bytes.seek(whence) {
+                Ok(_) => SeekResult::Ok,
+                Err(_) => SeekResult::CantSeek,
+            },
+            Source::Stream(_) => SeekResult::CantSeek,
         }
     }
 
@@ -138,6 +175,11 @@ pub(super) fn perform(
     let handler = easy.get_mut();
     handler.tell = None;
     let (head, told) = (std::mem::take(&mut handler.head), handler.told);
+    // What it holds open is not needed any more.
+    handler.body = Source::default();
+    if let Some(error) = handler.unreadable.take() {
+        return Err(error);
+    }
     outcome.map_err(|error| meaning(&error, &host, &options, &secrets, told))?;
     if !told {
         // An answer without a body.
@@ -178,20 +220,25 @@ fn set_up(
     let is_get = matches!(job.body, Body::None);
     easy.follow_location(options.follow == Follow::All && !is_get)?;
     easy.max_redirections(20)?;
-    let mut bytes = Vec::new();
+    let mut source = Source::default();
     match job.body {
         Body::None => easy.get(true)?,
         Body::Bytes { bytes: body, .. } => {
             easy.post(true)?;
             easy.post_field_size(body.len() as u64)?;
-            bytes = body;
+            source = Source::Bytes(Cursor::new(body));
+        }
+        Body::Stream { bytes, length } => {
+            easy.post(true)?;
+            easy.post_field_size(length)?;
+            source = Source::Stream(bytes);
         }
     }
     let handler = easy.get_mut();
     *handler = Handler {
         tell: Some(tell.clone()),
         pulse: Arc::clone(pulse),
-        body: Cursor::new(bytes),
+        body: source,
         ..Handler::default()
     };
     Ok(())
