@@ -31,3 +31,18 @@ impl<M: Resumable> Disk for Blocking<M> {
         self.sync_all(on, paths).map_err(io::Error::other)
     }
 }
+
+/// A disk without an operation.
+#[cfg(test)]
+pub(crate) struct Plain;
+
+#[cfg(test)]
+impl Disk for Plain {
+    fn sync(&self, path: &Path) -> io::Result<()> {
+        std::fs::File::open(path)?.sync_all()
+    }
+
+    fn sync_tree(&self, dir: &Path) -> io::Result<()> {
+        self.sync(dir)
+    }
+}

@@ -26,12 +26,23 @@ pub(crate) struct Lock {
 impl Lock {
     /// Locks the file `target`; `own` is a directory of the operation on the same file system.
     pub(crate) fn take(target: &Path, own: &Path, disk: &dyn Disk) -> io::Result<Self> {
+        Self::take_within(target, own, PATIENCE, disk)
+    }
+
+    /// The same. Where somebody else holds the lock for longer than `patience`, that is an error of the
+    /// kind `ResourceBusy`.
+    pub(crate) fn take_within(
+        target: &Path,
+        own: &Path,
+        patience: Duration,
+        disk: &dyn Disk,
+    ) -> io::Result<Self> {
         let ours = own.join(name_of(target).file_name().unwrap_or_default());
         let mut prepared = Self::prepare(target, ours, b"")?;
         prepared.file = Some(OpenOptions::new().write(true).open(&prepared.ours)?);
         // A lock that outlives a power cut is to be known again.
         disk.sync(&prepared.ours)?;
-        prepared.acquire(Instant::now() + PATIENCE)
+        prepared.acquire(Instant::now() + patience)
     }
 
     /// Makes the file that is to become the lock of `target`, and then the file itself: `ours`, on the same
@@ -176,18 +187,7 @@ fn is_same(a: &Path, b: &Path) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Plain;
-
-    impl Disk for Plain {
-        fn sync(&self, path: &Path) -> io::Result<()> {
-            File::open(path).map(drop)
-        }
-
-        fn sync_tree(&self, dir: &Path) -> io::Result<()> {
-            self.sync(dir)
-        }
-    }
+    use crate::disk::Plain;
 
     #[test]
     fn a_lock_of_ones_own_is_known_again_and_anothers_is_not() {

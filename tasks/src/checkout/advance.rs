@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use resume_runtime::{Blocking, Resumable, StepError};
 use serde::{Deserialize, Serialize};
 
+use super::convert::attribute_files;
+use super::dirs::Trouble;
 use super::error::{self, CheckoutError};
-use super::place::{Placer, Trouble};
+use super::place::Placer;
 use super::plan::Plan;
 use super::rows;
 use super::stage::{self, CHUNK, Staged, Stager, What};
@@ -190,13 +192,17 @@ impl Work {
         remove(&staging)?;
         std::fs::create_dir_all(&staging).map_err(error::io(&staging))?;
         let placer = Placer::new(&plan.worktree, &staging)?;
+        let attributes = attribute_files(&plan.repository.to_thread_local(), &index);
         let worker = || {
             let (plan, index) = (plan.clone(), Arc::clone(&index));
+            let attributes = attributes.clone();
             let mut stager = None;
             move |chunk: usize| -> Result<Vec<Staged>, CheckoutError> {
                 let stager = match &mut stager {
                     Some(stager) => stager,
-                    none => none.insert(Stager::new(&plan, Arc::clone(&index))?),
+                    none => {
+                        none.insert(Stager::new(&plan, Arc::clone(&index), attributes.clone())?)
+                    }
                 };
                 let from = first + chunk * CHUNK;
                 Ok(stager.stage(from, (from + CHUNK).min(total))?)

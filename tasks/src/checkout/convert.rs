@@ -65,22 +65,18 @@ impl Converter {
     pub(super) fn new(
         repository: &gix::Repository,
         plan: &Plan,
-        index: &gix::index::State,
+        attributes: Vec<(BString, ObjectId)>,
     ) -> Result<Self, Refusal> {
         let options = repository
             .checkout_options(Source::IdMapping)
             .map_err(Refusal::configuration)?;
-        let case = if options.fs.ignore_case {
-            Case::Fold
-        } else {
-            Case::Sensitive
-        };
+        let case = case(options.fs.ignore_case);
         let attributes = Stack::new(
             &plan.worktree,
             State::AttributesStack(options.attributes),
             case,
             Vec::new(),
-            attribute_files(index, case),
+            attributes,
         );
         let mut context = repository
             .command_context()
@@ -206,9 +202,18 @@ impl Converter {
     }
 }
 
+fn case(ignore: bool) -> Case {
+    if ignore { Case::Fold } else { Case::Sensitive }
+}
+
 /// Where attributes are read from: the tree itself, whether the files are there already or not.
-fn attribute_files(index: &gix::index::State, case: Case) -> Vec<(BString, ObjectId)> {
+pub(crate) fn attribute_files(
+    repository: &gix::Repository,
+    index: &gix::index::State,
+) -> Vec<(BString, ObjectId)> {
     const NAME: &[u8] = b".gitattributes";
+    let ignore_case = repository.config_snapshot().boolean("core.ignoreCase");
+    let case = case(ignore_case.unwrap_or(false));
     let entries = index.entries().iter();
     entries
         .filter(|entry| matches!(entry.mode, Mode::FILE | Mode::FILE_EXECUTABLE))

@@ -25,6 +25,7 @@
 
 mod advance;
 mod convert;
+mod dirs;
 mod encoding;
 mod eol;
 mod error;
@@ -43,3 +44,14 @@ pub use advance::{Advance, Checkout, Written};
 pub use error::{CheckoutError, Refusal};
 pub use index::{install_index, write_index};
 pub use plan::Plan;
+
+pub(crate) use convert::attribute_files;
+pub(crate) use dirs::{Dirs, Trouble, split};
+pub(crate) use names::check as check_name;
+pub(crate) use place::Placer;
+pub(crate) use plan::protect;
+pub(crate) use stage::{CHUNK, Staged, Stager, What, name as staged_name};
+pub(crate) mod stat {
+    //! Stat data as an index has it.
+    pub(crate) use super::rows::{read, stat as of, write};
+}

@@ -5,7 +5,7 @@ use gix::bstr::{BStr, ByteSlice as _};
 use gix::validate::path::component::{self, Error, Mode, Options};
 
 /// What is wrong with one component of a path; `link` says that it is a symbolic link.
-pub(super) fn check(name: &BStr, link: bool, protect: Options) -> Result<(), &'static str> {
+pub(crate) fn check(name: &BStr, link: bool, protect: Options) -> Result<(), &'static str> {
     let mode = link.then_some(Mode::Symlink);
     whole(name, mode, protect)?;
     // On NTFS a backslash ends a name as a slash does.

@@ -53,7 +53,8 @@ impl Plan {
         }
     }
 
-    pub(super) fn staging(&self) -> PathBuf {
+    /// Where files are staged.
+    pub(crate) fn staging(&self) -> PathBuf {
         self.scratch.join("staged")
     }
 
@@ -67,7 +68,7 @@ impl Plan {
 
 /// All protections, also those against other systems' file systems: what they refuse is an attack
 /// wherever it is met. Whoever needs such names can say so in the configuration.
-fn protect(repository: &gix::Repository) -> Options {
+pub(crate) fn protect(repository: &gix::Repository) -> Options {
     let config = repository.config_snapshot();
     let on = |key: &str| config.boolean(key).unwrap_or(true);
     Options {

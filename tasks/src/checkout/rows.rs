@@ -5,9 +5,9 @@ use std::io::{self, Read};
 
 use gix::index::entry::{Stat, stat::Time};
 
-pub(super) const LEN: usize = 36;
+pub(crate) const LEN: usize = 36;
 
-pub(super) fn write(stat: &Stat, to: &mut Vec<u8>) {
+pub(crate) fn write(stat: &Stat, to: &mut Vec<u8>) {
     for field in [
         stat.mtime.secs,
         stat.mtime.nsecs,
@@ -24,7 +24,7 @@ pub(super) fn write(stat: &Stat, to: &mut Vec<u8>) {
 }
 
 /// The next row.
-pub(super) fn read(from: &mut impl Read) -> io::Result<Stat> {
+pub(crate) fn read(from: &mut impl Read) -> io::Result<Stat> {
     let mut row = [0; LEN];
     from.read_exact(&mut row)?;
     let mut fields = row
@@ -55,7 +55,7 @@ pub(super) fn read(from: &mut impl Read) -> io::Result<Stat> {
     clippy::unnecessary_cast,
     reason = "an index holds the low 32 bits; the fields' types differ between systems"
 )]
-pub(super) fn stat(from: &rustix::fs::Stat) -> Stat {
+pub(crate) fn stat(from: &rustix::fs::Stat) -> Stat {
     Stat {
         mtime: Time {
             secs: from.st_mtime as u32,

@@ -7,7 +7,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gix::bstr::{BStr, ByteSlice as _};
+use gix::bstr::{BStr, BString, ByteSlice as _};
 use gix::index::entry::Mode;
 use gix::prelude::FindExt as _;
 use resume_runtime::StepError;
@@ -17,23 +17,23 @@ use super::error::{self, CheckoutError};
 use super::plan::Plan;
 
 /// Entries that a thread takes at a time: they share directories, and so attributes.
-pub(super) const CHUNK: usize = 16;
+pub(crate) const CHUNK: usize = 16;
 /// Larger buffers are not kept.
 const KEPT: usize = 32 << 20;
 
 /// What became of an entry.
 #[derive(Debug)]
-pub(super) struct Staged {
-    pub(super) what: What,
+pub(crate) struct Staged {
+    pub(crate) what: What,
     /// The length of its content.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// What there is to say about it.
-    pub(super) remark: Option<String>,
+    pub(crate) remark: Option<String>,
 }
 
 /// What is to be placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(crate) enum What {
     /// The staged file.
     File,
     /// The staged symbolic link.
@@ -55,12 +55,12 @@ impl Staged {
 }
 
 /// The name of an entry's staged file.
-pub(super) fn name(entry: usize) -> String {
+pub(crate) fn name(entry: usize) -> String {
     entry.to_string()
 }
 
 /// Stages entries; each thread has its own.
-pub(super) struct Stager {
+pub(crate) struct Stager {
     repository: gix::Repository,
     converter: Converter,
     index: Arc<gix::index::State>,
@@ -70,12 +70,17 @@ pub(super) struct Stager {
 }
 
 impl Stager {
-    pub(super) fn new(plan: &Plan, index: Arc<gix::index::State>) -> Result<Self, CheckoutError> {
+    /// Stages entries of `index`, with the attributes that these files say: their paths and objects.
+    pub(crate) fn new(
+        plan: &Plan,
+        index: Arc<gix::index::State>,
+        attributes: Vec<(BString, gix_hash::ObjectId)>,
+    ) -> Result<Self, CheckoutError> {
         let mut repository = plan.repository.to_thread_local();
         repository
             .objects
             .set_pack_cache(|| Box::new(gix_pack::cache::lru::MemoryCappedHashmap::new(48 << 20)));
-        let converter = Converter::new(&repository, plan, &index)?;
+        let converter = Converter::new(&repository, plan, attributes)?;
         let links = repository
             .config_snapshot()
             .boolean("core.symlinks")
@@ -91,7 +96,7 @@ impl Stager {
     }
 
     /// Stages the entries from `first` to before `end`.
-    pub(super) fn stage(&mut self, first: usize, end: usize) -> Result<Vec<Staged>, StepError> {
+    pub(crate) fn stage(&mut self, first: usize, end: usize) -> Result<Vec<Staged>, StepError> {
         (first..end).map(|entry| self.entry(entry)).collect()
     }
 

@@ -1,31 +1,19 @@
 //! The plumbing without an operation around it.
 
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gix_hash::ObjectId;
 
 use super::super::encode::Units;
-use super::super::publish::{self, Disk, Target};
+use super::super::publish::{self, Target};
 use super::super::writer::{PackWriter, read_table};
 use super::super::{RestoreError, Source, idx, source};
 use super::fixture::{Order, add_layer, git, grow, repository};
 use crate::pack::format::FormatError;
 
-/// A disk without an operation.
-pub(in crate::pack) struct Plain;
-
-impl Disk for Plain {
-    fn sync(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
-    }
-
-    fn sync_tree(&self, dir: &Path) -> io::Result<()> {
-        self.sync(dir)
-    }
-}
+pub(in crate::pack) use crate::disk::Plain;
 
 const NEVER: &dyn Fn() -> bool = &|| false;
 
