@@ -36,6 +36,8 @@ pub(crate) struct Dirs {
     /// The present one, if it is too deep to be kept.
     deep: Option<OwnedFd>,
     touched: BTreeSet<PathBuf>,
+    /// The last path that was touched with all above it.
+    last: Option<Vec<u8>>,
 }
 
 impl Dirs {
@@ -48,11 +50,13 @@ impl Dirs {
             path: Vec::new(),
             deep: None,
             touched: BTreeSet::new(),
+            last: None,
         })
     }
 
     /// The directories whose entries changed since this was asked.
     pub(crate) fn take_touched(&mut self) -> BTreeSet<PathBuf> {
+        self.last = None;
         std::mem::take(&mut self.touched)
     }
 
@@ -60,6 +64,19 @@ impl Dirs {
     pub(crate) fn touch(&mut self) {
         let dir = self.root.join(OsStr::from_bytes(&self.path));
         self.touched.insert(dir);
+    }
+
+    /// Says that the entries of the present directory and of all above it may have changed: by a
+    /// process that died before they were on disk, for example.
+    pub(crate) fn touch_all(&mut self) {
+        if self.last.as_ref() == Some(&self.path) {
+            return;
+        }
+        let dir = Path::new(OsStr::from_bytes(&self.path));
+        for dir in dir.ancestors() {
+            self.touched.insert(self.root.join(dir));
+        }
+        self.last = Some(self.path.clone());
     }
 
     /// The present directory.
@@ -142,7 +159,7 @@ impl Dirs {
         make: bool,
     ) -> Result<Option<OwnedFd>, Trouble> {
         let here = self.here();
-        let made = make
+        let is_new = make
             && match rustix::fs::mkdirat(here, name, Mode::from(0o777)) {
                 Ok(()) => true,
                 Err(Errno::EXIST) => false,
@@ -163,7 +180,7 @@ impl Dirs {
             }
             Err(error) => return Err(self.failed(path, error)),
         };
-        if made {
+        if is_new {
             let path = self.root.join(OsStr::from_bytes(path));
             if let Some(parent) = path.parent() {
                 self.touched.insert(parent.to_owned());

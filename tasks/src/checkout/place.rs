@@ -59,33 +59,30 @@ impl Placer {
                 Err(Errno::EXIST) => {
                     let there = rustix::fs::statat(here, name, AtFlags::SYMLINK_NOFOLLOW);
                     match there {
-                        Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_dir() => Ok(false),
+                        Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_dir() => Ok(()),
                         Ok(_) => return Err(in_the_way()),
                         Err(error) => Err(error),
                     }
                 }
-                done => done.map(|()| true),
+                done => done,
             },
             What::File | What::Link => match rename_new(self.staged.as_fd(), &staged, here, name) {
                 Err(Errno::EXIST) => {
                     if !self.is_same(&staged, here, name, mode, what) {
                         return Err(in_the_way());
                     }
-                    Ok(false)
+                    Ok(())
                 }
-                moved => moved.map(|()| true),
+                moved => moved,
             },
             What::Nothing => return Ok(Stat::default()),
         };
-        let placed = placed.and_then(|new| {
-            let stat = rustix::fs::statat(here, name, AtFlags::SYMLINK_NOFOLLOW)?;
-            Ok((new, stat))
-        });
+        let placed =
+            placed.and_then(|()| rustix::fs::statat(here, name, AtFlags::SYMLINK_NOFOLLOW));
         match placed {
-            Ok((new, stat)) => {
-                if new {
-                    self.dirs.touch();
-                }
+            Ok(stat) => {
+                // What is there already may not be on disk.
+                self.dirs.touch_all();
                 Ok(rows::stat(&stat))
             }
             Err(error) => Err(self.dirs.trouble(path, error)),

@@ -11,3 +11,6 @@ pub mod merge;
 pub mod objects;
 pub mod rebase;
 pub mod worktree;
+
+#[cfg(test)]
+pub(crate) mod testing;

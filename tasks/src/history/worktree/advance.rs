@@ -82,15 +82,14 @@ impl Transition {
         b: &mut Blocking<M>,
         plan: impl FnOnce(&mut Blocking<M>) -> Result<Plan, WorktreeError>,
     ) -> Result<Advance, WorktreeError> {
-        let mut work = match b.take_local::<Work>() {
-            Some(work) => work,
-            None => {
-                let plan = plan(b)?;
-                if self.changes == 0 && plan.unmerged.is_empty() {
-                    return Ok(Advance::Done { changes: 0 });
-                }
-                Work::open(b, plan, &self)?
+        let mut work = if let Some(work) = b.take_local::<Work>() {
+            work
+        } else {
+            let plan = plan(b)?;
+            if self.changes == 0 && plan.unmerged.is_empty() {
+                return Ok(Advance::Done { changes: 0 });
             }
+            Work::open(b, plan, &self)?
         };
         let total = work.wanted.entries().len() as u64;
         b.report(self.placed, Some(total));
@@ -114,6 +113,16 @@ impl Transition {
     }
 }
 
+/// What stages files.
+struct Threads(Ordered<Result<Vec<Staged>, CheckoutError>>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // Whoever takes their place empties the directory that they write to.
+        self.0.stop();
+    }
+}
+
 /// What lives from slice to slice.
 struct Work {
     plan: Plan,
@@ -124,7 +133,7 @@ struct Work {
     /// These, as an index.
     wanted: Arc<gix::index::State>,
     index: gix::index::File,
-    staged: Ordered<Result<Vec<Staged>, CheckoutError>>,
+    staged: Threads,
     placer: Placer,
     staging: PathBuf,
     worktree: PathBuf,
@@ -205,7 +214,7 @@ impl Work {
         let chunks = total.saturating_sub(first).div_ceil(CHUNK);
         let threads = plan.threads.clamp(1, chunks.max(1));
         Ok(Self {
-            staged: Ordered::start(0..chunks, threads, threads * 4, worker),
+            staged: Threads(Ordered::start(0..chunks, threads, threads * 4, worker)),
             placer: Placer::new(&worktree, &staging)?,
             plan,
             repository,
@@ -227,7 +236,7 @@ impl Work {
         let least = (self.syncing * SYNCS).min(LONGEST);
         self.syncing = Duration::ZERO;
         let mut batch = Vec::new();
-        while let Some(chunk) = self.staged.next() {
+        while let Some(chunk) = self.staged.0.next() {
             batch.extend(chunk?);
             if b.should_yield() && (b.pause_requested() || began.elapsed() >= least) {
                 break;
@@ -321,10 +330,10 @@ impl Work {
             mut index,
             scratch,
             mut lock,
-            mut staged,
+            staged,
             ..
         } = self;
-        staged.stop();
+        drop(staged);
         index::apply(&mut index, &changes, &stats, &plan.unmerged);
         let mut bytes = Vec::new();
         let write = index.write_to(&mut bytes, gix::index::write::Options::default());
@@ -333,12 +342,15 @@ impl Work {
         std::io::Write::write_all(file, &bytes).map_err(StepError::from)?;
         lock.commit(b).map_err(StepError::from)?;
         remove_dir(&scratch)?;
-        for dir in [plan.beside_index(b.id())] {
+        let beside = plan.beside_index(b.id());
+        let above = |dir: &std::path::Path| dir.parent().map(std::path::Path::to_owned);
+        for dir in [Some(beside.clone()), above(&beside), above(&scratch)] {
             // Not empty where something else of the operation lies in it.
-            let _ = std::fs::remove_dir(dir);
+            let _ = dir.map(std::fs::remove_dir);
         }
-        if let Some(above) = scratch.parent().filter(|above| above.exists()) {
-            b.sync(above)?;
+        let mut dirs = scratch.ancestors().skip(1);
+        if let Some(there) = dirs.find(|dir| dir.exists()) {
+            b.sync(there)?;
         }
         Ok(())
     }
@@ -348,7 +360,7 @@ impl Work {
 fn lock<M: Resumable>(b: &Blocking<M>, plan: &Plan) -> Result<Lock, WorktreeError> {
     let path = plan.index();
     // Git does not wait for it either.
-    let taken = Lock::take(&path, &plan.beside_index(b.id()), Duration::ZERO, b);
+    let taken = Lock::take_within(&path, &plan.beside_index(b.id()), Duration::ZERO, b);
     taken.map_err(|error| {
         if error.kind() == std::io::ErrorKind::ResourceBusy {
             let lock = path.with_file_name("index.lock");

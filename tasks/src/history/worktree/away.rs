@@ -113,7 +113,7 @@ impl<'a> Away<'a> {
             Err(Errno::NOENT) => return Ok(Left::Nothing),
             Err(error) => return Err(failed(error)),
             Ok(meta) if FileType::from_raw_mode(meta.st_mode).is_dir() => {
-                return self.directory(change);
+                return Ok(self.directory(change));
             }
             Ok(_) => {}
         }
@@ -153,9 +153,9 @@ impl<'a> Away<'a> {
         Ok(())
     }
 
-    fn directory(&mut self, change: &Change) -> Result<Left, WorktreeError> {
+    fn directory(&mut self, change: &Change) -> Left {
         if change.new.is_some_and(|new| new.mode == Mode::COMMIT) {
-            return Ok(Left::New);
+            return Left::New;
         }
         let (_, name) = split(change.path.as_ref());
         match rustix::fs::unlinkat(self.dirs.here(), name, AtFlags::REMOVEDIR) {
@@ -163,9 +163,9 @@ impl<'a> Away<'a> {
             Err(Errno::NOENT) => {}
             // A submodule's files stay when it goes, as with Git.
             Err(_) if change.new.is_none() => {}
-            Err(_) => return Ok(Left::Foreign),
+            Err(_) => return Left::Foreign,
         }
-        Ok(Left::Nothing)
+        Left::Nothing
     }
 
     /// What the moved file is.

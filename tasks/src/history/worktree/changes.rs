@@ -16,17 +16,17 @@ const TREE: u16 = 0o040_000;
 
 /// What a tree or the index has at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Side {
-    pub(super) mode: Mode,
-    pub(super) id: ObjectId,
+pub(in crate::history) struct Side {
+    pub(in crate::history) mode: Mode,
+    pub(in crate::history) id: ObjectId,
 }
 
 /// A path that is to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Change {
-    pub(super) path: BString,
-    pub(super) old: Option<Side>,
-    pub(super) new: Option<Side>,
+pub(in crate::history) struct Change {
+    pub(in crate::history) path: BString,
+    pub(in crate::history) old: Option<Side>,
+    pub(in crate::history) new: Option<Side>,
     /// Whether there is something to do in the working tree.
     pub(super) file: bool,
     /// Whether the path is outside of a sparse checkout.

@@ -34,7 +34,7 @@ pub fn dirt(repository: &gix::Repository, tree: ObjectId) -> Result<Dirt, Worktr
     let mut dirt = Dirt::default();
     if let Some(worktree) = repository.workdir() {
         let mut files = Files::new(repository)?;
-        let mut dirs = Dirs::new(worktree)?;
+        let mut directories = Dirs::new(worktree)?;
         let options = file::options(repository)?;
         for entry in index.entries() {
             let path = entry.path(&index);
@@ -49,9 +49,9 @@ pub fn dirt(repository: &gix::Repository, tree: ObjectId) -> Result<Dirt, Worktr
                 mode: entry.mode,
                 id: entry.id,
             };
-            let found = if dirs.find(dir)? {
+            let found = if directories.find(dir)? {
                 let known = file::known(&index, entry, options);
-                files.look(dirs.here(), name, path, side, Some(known), false)?
+                files.look(directories.here(), name, path, side, Some(known), false)?
             } else {
                 Found::Nothing
             };

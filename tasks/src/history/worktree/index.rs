@@ -1,6 +1,6 @@
 //! Git's index: read, changed entry by entry, and made a tree of.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use gix::bstr::{BStr, BString, ByteSlice as _};
@@ -58,17 +58,17 @@ pub(super) fn apply(
     stats: &HashMap<usize, Stat>,
     unmerged: &[Stage],
 ) {
-    let mut gone: HashMap<&BStr, ()> = HashMap::new();
+    let mut gone: HashSet<&BStr> = HashSet::new();
     for change in changes {
-        gone.insert(change.path.as_bstr(), ());
+        gone.insert(change.path.as_bstr());
     }
     for stage in unmerged {
-        gone.insert(stage.path.as_bstr(), ());
+        gone.insert(stage.path.as_bstr());
     }
-    index.remove_entries(|_, path, _| gone.contains_key(path));
-    let mut conflicting: HashMap<&BStr, ()> = HashMap::new();
+    index.remove_entries(|_, path, _| gone.contains(path));
+    let mut conflicting: HashSet<&BStr> = HashSet::new();
     for stage in unmerged {
-        conflicting.insert(stage.path.as_bstr(), ());
+        conflicting.insert(stage.path.as_bstr());
         let flags = Flags::from_stage(match stage.stage {
             1 => EntryStage::Base,
             2 => EntryStage::Ours,
@@ -79,7 +79,7 @@ pub(super) fn apply(
     }
     for (number, change) in changes.iter().enumerate() {
         let path = change.path.as_bstr();
-        if conflicting.contains_key(path) {
+        if conflicting.contains(path) {
             continue;
         }
         let Some(side) = change.new else { continue };
