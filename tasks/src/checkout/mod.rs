@@ -24,6 +24,7 @@
 //! the index names it all the same, so that `git status` shows it.
 
 mod advance;
+pub mod borrow;
 mod convert;
 mod dirs;
 mod encoding;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::clone::CloneArgs;
 use super::completions::CompletionsArgs;
 use super::exit;
 use super::man::ManArgs;
@@ -74,6 +75,8 @@ pub(super) enum When {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Make a new repository from one on a server, however often the line breaks
+    Clone(CloneArgs),
     /// Write a repository as a pack directory, or restore one from it
     Pack(PackArgs),
     /// List, show, pause, continue and remove operations

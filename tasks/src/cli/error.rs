@@ -60,6 +60,13 @@ impl Error {
         self
     }
 
+    /// It is about no operation any more, and nothing continues it.
+    pub(super) fn without_operation(mut self) -> Self {
+        self.operation = None;
+        self.command = None;
+        self
+    }
+
     /// Adds the line that continues the operation.
     pub(super) fn continues_with(mut self, line: impl Into<String>) -> Self {
         self.command = Some(line.into());

@@ -3,13 +3,14 @@
 //! - [`args`]: what can be typed; [`exit`]: what comes back; [`error`]: what is
 //!   said when it does not work;
 //! - [`mod@run`]: from arguments to a command; [`limits`]: what it may have open;
-//! - [`pack`], [`resume`], [`completions`], [`man`]: the commands; [`version`]: which
+//! - [`clone`], [`pack`], [`resume`], [`completions`], [`man`]: the commands; [`version`]: which
 //!   build this is;
 //! - [`drive`]: an operation under bars and signals; [`again`]: the command that
 //!   continues it; [`place`]: where operations are looked for.
 
 mod again;
 mod args;
+mod clone;
 mod completions;
 mod drive;
 mod error;
@@ -18,6 +19,7 @@ mod limits;
 mod man;
 mod origin;
 mod pack;
+mod path;
 mod place;
 mod resume;
 mod run;

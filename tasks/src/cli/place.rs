@@ -83,6 +83,18 @@ impl Place {
         self.everywhere
     }
 
+    /// The operation whose id begins with `prefix`, whoever started it where; none if there is none.
+    pub(super) fn find_anywhere(&self, prefix: &str) -> Result<Option<Found<'_>>, Error> {
+        let mut found = Vec::new();
+        for store in &self.stores {
+            found.extend(store.find(prefix)?);
+        }
+        if found.len() > 1 {
+            return Err(ambiguous(prefix, found));
+        }
+        Ok(found.pop())
+    }
+
     /// The operation whose id begins with `prefix`.
     pub(super) fn find(&self, prefix: &str) -> Result<Found<'_>, Error> {
         let mut found = Vec::new();
@@ -98,12 +110,7 @@ impl Place {
             }
         }
         if found.len() > 1 {
-            return Err(ManagerError::Ambiguous {
-                prefix: prefix.to_owned(),
-                total: found.len(),
-                candidates: found.into_iter().map(|found| found.id).collect(),
-            }
-            .into());
+            return Err(ambiguous(prefix, found));
         }
         let found = found.pop().ok_or_else(|| ManagerError::Unknown {
             id: prefix.to_owned(),
@@ -116,6 +123,15 @@ impl Place {
             _ => Ok(found),
         }
     }
+}
+
+fn ambiguous(prefix: &str, found: Vec<Found<'_>>) -> Error {
+    ManagerError::Ambiguous {
+        prefix: prefix.to_owned(),
+        total: found.len(),
+        candidates: found.into_iter().map(|found| found.id).collect(),
+    }
+    .into()
 }
 
 fn elsewhere(prefix: &str, found: &Found) -> Error {

@@ -1,8 +1,10 @@
 //! What `mug clone` and `mug fetch` are made of: the connection to a server, the packs that come
 //! from it, what is missing of them, and the refs.
 
+pub mod clone;
 pub mod connection;
 pub mod missing;
+pub mod obtain;
 pub mod receive;
 pub mod refs;
 pub mod remote_ref;

@@ -8,10 +8,10 @@ use mug::core::repository::Repository;
 use mug::pack::bundle::{Bundle, BundleError, Env, Input, Summary};
 use mug::pack::select::Pattern;
 
-use super::path::{absolute, word};
 use crate::cli::drive::{self, Done, Job};
 use crate::cli::error::Error;
 use crate::cli::origin::Origin;
+use crate::cli::path::{absolute, word};
 use crate::cli::ui::{Ui, format, text};
 
 /// What of the arguments of `mug pack create` a bundle takes.

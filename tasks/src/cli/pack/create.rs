@@ -8,11 +8,11 @@ use mug::core::repository::Repository;
 use mug::pack::create::{Create, CreateError, Env, Input, Summary};
 
 use super::bundle::{self, BundleArgs};
-use super::path::{absolute, word};
 use super::select::{self, SelectArgs};
 use crate::cli::drive::{self, Done, Job};
 use crate::cli::error::Error;
 use crate::cli::origin::Origin;
+use crate::cli::path::{absolute, word};
 use crate::cli::ui::{Ui, format, text};
 
 /// Arguments of `mug pack create`.

@@ -3,10 +3,11 @@
 mod bundle;
 mod command;
 mod create;
-mod path;
+
 mod restore;
 mod select;
 mod stats;
 mod verify;
 
 pub(super) use command::{PackArgs, run};
+pub(super) use restore::{clone, is_pack};

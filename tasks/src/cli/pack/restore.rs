@@ -8,10 +8,10 @@ use mug::core::registry::Registry;
 use mug::pack::restore::prepare::{begin, into, reopen};
 use mug::pack::restore::{Env, Input, Namespace, Output, Restore, RestoreError};
 
-use super::path::{absolute, word};
 use crate::cli::drive::{self, Done, Job};
 use crate::cli::error::Error;
 use crate::cli::origin::Origin;
+use crate::cli::path::{absolute, word};
 use crate::cli::ui::{Ui, format, text};
 
 /// Arguments of `mug pack restore`.
@@ -76,6 +76,33 @@ pub(super) fn run(args: RestoreArgs, origin: &Origin, ui: &Ui) -> Result<(), Err
         return Ok(());
     }
     ui.result(&summary(&done, &place))
+}
+
+/// Whether there is a pack directory at `path`.
+pub(in crate::cli) fn is_pack(path: &Path) -> bool {
+    path.join(mug::pack::format::MANIFEST_NAME).is_file()
+}
+
+/// `mug clone` of a pack directory is a restore of it.
+pub(in crate::cli) fn clone(
+    dir: &Path,
+    target: PathBuf,
+    bare: bool,
+    threads: Option<NonZero<usize>>,
+    resume: Option<String>,
+    origin: &Origin,
+    ui: &Ui,
+) -> Result<(), Error> {
+    let args = RestoreArgs {
+        dir: dir.to_owned(),
+        target: Some(target),
+        bare,
+        into: None,
+        namespace: None,
+        threads,
+        resume,
+    };
+    run(args, origin, ui)
 }
 
 impl RestoreArgs {

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use mug::pack::create::Input;
 
-use super::path::absolute;
 use crate::cli::error::Error;
+use crate::cli::path::absolute;
 
 /// Which refs, and options that only packs in mug's own format have.
 #[derive(Debug, Default, clap::Args)]

@@ -9,10 +9,10 @@ use mug::pack::verify::report::NAMED;
 use mug::pack::verify::{Damage, Env, Input, Report, Verify};
 use resume_runtime::store::StoreError;
 
-use super::path::{absolute, word};
 use crate::cli::drive::{self, Done, Job};
 use crate::cli::error::Error;
 use crate::cli::origin::Origin;
+use crate::cli::path::{absolute, word};
 use crate::cli::ui::{Ui, format, text};
 
 /// Arguments of `mug pack verify`.

@@ -271,12 +271,7 @@ fn write_file(path: &Path, bytes: &[u8], disk: &dyn Disk) -> Result<(), RestoreE
 }
 
 pub(super) fn remove_dir(path: &Path, disk: &dyn Disk) -> Result<(), RestoreError> {
-    let remove = || match fs::remove_dir_all(path) {
-        Ok(()) => disk.sync(path.parent().unwrap_or(Path::new("."))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    };
-    remove().map_err(RestoreError::io(path))
+    crate::checkout::borrow::remove(path, disk).map_err(RestoreError::io(path))
 }
 
 /// Makes the pack and its index read-only, as Git does.

@@ -3,7 +3,6 @@
 //! Git's configuration and objects are read through a repository in the operation's directory,
 //! which borrows the target's objects: the target itself has no `HEAD` until all else is done.
 
-use std::fs;
 use std::path::Path;
 
 use gix::bstr::BString;
@@ -11,8 +10,8 @@ use gix_hash::ObjectId;
 
 use super::super::format::{RefTarget, Refs};
 use super::RestoreError;
-use super::publish::{Disk, Target, remove_dir};
-use crate::checkout;
+use super::publish::{Disk, Target};
+use crate::checkout::{self, borrow};
 
 /// Symbolic refs are followed this often.
 const DEPTH: usize = 5;
@@ -45,15 +44,14 @@ pub(super) fn plan(
     let Some(head) = head(refs) else {
         return Ok(Err("it has no commit to be of".to_owned()));
     };
-    let borrow = scratch.join("borrow");
-    remove_dir(&borrow, disk)?;
-    fs::create_dir_all(&borrow).map_err(RestoreError::io(&borrow))?;
-    let made = prepare(target, &borrow, head).map_err(RestoreError::io(&borrow))?;
-    let opened = made.and_then(|()| {
-        let repository = gix::open(&borrow)?;
+    let at = scratch.join("borrow");
+    let objects = target.git_dir().join("objects");
+    let made = borrow::repository(&objects, Some(&head), &at, disk);
+    let repository = made.map_err(RestoreError::io(&at))?;
+    let opened = (|| -> gix::Result<_> {
         let tree = repository.head_commit()?.tree_id()?.detach();
-        Ok((repository, tree))
-    });
+        Ok((repository.clone(), tree))
+    })();
     Ok(opened
         .map(|(repository, tree)| {
             let worktree = target.path.clone();
@@ -67,17 +65,4 @@ pub(super) fn plan(
             plan
         })
         .map_err(|error| error.to_string()))
-}
-
-/// Makes the borrowing repository.
-fn prepare(target: &Target, borrow: &Path, head: ObjectId) -> std::io::Result<gix::Result<()>> {
-    let options = gix::create::Options::default();
-    if let Err(error) = gix::create::into(borrow, gix::create::Kind::WithWorktree, options) {
-        return Ok(Err(error));
-    }
-    let objects = borrow.join(".git/objects");
-    fs::remove_dir_all(&objects)?;
-    std::os::unix::fs::symlink(target.git_dir().join("objects"), objects)?;
-    fs::write(borrow.join(".git/HEAD"), format!("{head}\n"))?;
-    Ok(Ok(()))
 }

@@ -3,6 +3,7 @@
 use std::{fmt, io, path::PathBuf};
 
 use gix_hash::ObjectId;
+use resume_runtime::StepError;
 
 use crate::pack::source::Kind;
 
@@ -71,6 +72,19 @@ impl fmt::Display for Referrer {
         match self {
             Self::Tip => f.write_str("a wanted ref"),
             Self::Object(kind, id) => write!(f, "{} {id}", kind.name()),
+        }
+    }
+}
+
+impl From<MissingError> for StepError {
+    fn from(error: MissingError) -> Self {
+        match error {
+            // A pause follows; the runtime rolls back to the last commit.
+            MissingError::Stopped => Self::transient(error),
+            MissingError::Open { path, source } => {
+                Self::from(source).context(format!("cannot open the objects in {}", path.display()))
+            }
+            error => Self::fatal(error),
         }
     }
 }

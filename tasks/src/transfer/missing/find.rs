@@ -32,6 +32,9 @@ pub struct Missing {
     pub roots: usize,
     /// Blobs, by file name, then by path, then in the order of the history.
     pub blobs: Vec<ObjectId>,
+    /// The last root trees before the first gap, in the order of the history: they are there with all
+    /// that they refer to, and have much of what the trees behind the gap have.
+    pub whole: Vec<ObjectId>,
 }
 
 impl Missing {
@@ -68,5 +71,8 @@ pub fn missing(
     let mut found = Missing::default();
     let pending = history::walk(&mut reading, start, &mut found)?;
     trees::walk(&mut reading, pending, start.promised, &mut found)?;
+    if found.is_empty() {
+        found.whole.clear();
+    }
     Ok(found)
 }

@@ -5,6 +5,7 @@
 //! can do and what is missing.
 
 use gix_hash::ObjectId;
+use serde::{Deserialize, Serialize};
 
 use super::Missing;
 
@@ -14,7 +15,7 @@ pub const MOST_WANTS: usize = 100_000;
 pub const ROOTS: usize = 1_000;
 
 /// What a server can do, as it says, less what it has refused since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Abilities {
     /// What it sends by id.
     pub ids: ByIds,
@@ -25,7 +26,7 @@ pub struct Abilities {
 }
 
 /// What a server sends when it is asked for it by its id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ByIds {
     /// What its refs name, and nothing else: protocol versions 0 and 1.
     Refs,
@@ -36,7 +37,7 @@ pub enum ByIds {
 }
 
 /// What is to be left out of a pack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Filter {
     /// All blobs but those asked for.
     BlobNone,
@@ -232,6 +233,7 @@ mod tests {
             trees: ids(3, 3),
             roots: 2,
             blobs: ids(4, 4),
+            whole: vec![],
         }
     }
 

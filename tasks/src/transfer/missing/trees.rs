@@ -24,6 +24,9 @@ use crate::pack::{
 /// What the last trees at all paths may take.
 const LAST: usize = 64 << 20;
 
+/// So many root trees before a gap are told of.
+const WHOLE: usize = 4;
+
 /// Walks the trees; what is missing of them and in them is put into `found`.
 pub(super) fn walk(
     objects: &mut Objects<'_>,
@@ -43,11 +46,20 @@ pub(super) fn walk(
         below: Vec::new(),
         blobs: found.blobs.drain(..).map(|id| (id, ROOT)).collect(),
     };
+    let mut gap = !walk.blobs.is_empty();
     for (root, by) in pending.trees {
         if walk.objects.meet(root, Kind::Tree, by)? && !walk.below(root, by)? {
             found.trees.push(root);
         }
+        if !gap {
+            gap = !found.trees.is_empty() || !walk.below.is_empty() || !walk.blobs.is_empty();
+            // Where blobs may be missing, nobody knows what is whole.
+            if !gap && !promised {
+                found.whole.push(root);
+            }
+        }
     }
+    found.whole.drain(..found.whole.len().saturating_sub(WHOLE));
     found.roots = found.trees.len();
     found.trees.append(&mut walk.below);
     found.blobs = walk.in_order();

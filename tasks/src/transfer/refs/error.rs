@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::BString;
 use gix_hash::ObjectId;
+use resume_runtime::StepError;
 
 use super::name::shown;
 
@@ -124,5 +125,17 @@ impl RefsError {
     pub(super) fn io(path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
         let path = path.as_ref().to_owned();
         move |source| Self::Io { path, source }
+    }
+}
+
+impl From<RefsError> for StepError {
+    fn from(error: RefsError) -> Self {
+        match error {
+            RefsError::Io { path, source } => match source.downcast::<Self>() {
+                Ok(error) => error,
+                Err(error) => Self::from(error).context(format!("'{}'", path.display())),
+            },
+            error => Self::fatal(error),
+        }
     }
 }

@@ -95,6 +95,17 @@ impl Objects {
         Ok(Some(it))
     }
 
+    /// The tree of a commit; none if the commit is not there.
+    pub fn tree(&self, commit: &oid) -> Result<Option<ObjectId>, RefsError> {
+        let mut buffer = Vec::new();
+        let found = self.odb.try_find(commit, &mut buffer);
+        let Some(data) = found.map_err(|error| unreadable(commit, &error))? else {
+            return Ok(None);
+        };
+        let tree = CommitRefIter::from_bytes(data.data, gix_hash::Kind::Sha1).tree_id();
+        tree.map(Some).map_err(|error| unreadable(commit, &error))
+    }
+
     /// The commit that `oid` is or leads to, if it is one and there.
     pub fn commit(&self, oid: &oid) -> Result<Option<ObjectId>, RefsError> {
         let peeled = self.peel(oid)?;

@@ -107,12 +107,25 @@ impl Default for CloneDefaults {
 impl CloneDefaults {
     /// Reads them through any repository; what that one says for itself does not count.
     pub fn of(repo: &gix::Repository) -> Self {
-        let config = repo.config_snapshot();
+        Self::from_config(repo.config_snapshot().plumbing())
+    }
+
+    /// Reads them where there is no repository: of the user, the machine and the environment. What
+    /// can't be read is as if it were not there.
+    pub fn outside() -> Self {
+        let mut config = gix::config::File::from_globals().unwrap_or_default();
+        if let Ok(environment) = gix::config::File::from_environment_overrides() {
+            let _ = config.append(environment);
+        }
+        Self::from_config(&config)
+    }
+
+    fn from_config(config: &gix::config::File) -> Self {
         let string = |key: &str| {
             let outside = |it: &gix::config::file::Metadata| {
                 !matches!(it.source, Source::Local | Source::Worktree)
             };
-            config.plumbing().string_filter(key, outside)
+            config.string_filter(key, outside)
         };
         let default = Self::default();
         let valid = |name: &BString| {

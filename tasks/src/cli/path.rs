@@ -6,7 +6,7 @@ use crate::cli::error::Error;
 
 /// The path from the root of the file system, without links and `..` as far as
 /// it exists.
-pub(super) fn absolute(path: &Path) -> Result<PathBuf, Error> {
+pub(in crate::cli) fn absolute(path: &Path) -> Result<PathBuf, Error> {
     let path = std::path::absolute(path)
         .map_err(|e| Error::usage(format!("no path: `{}`", path.display())).because(e))?;
     for ancestor in path.ancestors() {
@@ -19,7 +19,7 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf, Error> {
 }
 
 /// The path as a word that is taken for no option; none when it is not text.
-pub(super) fn word(path: &Path) -> Option<String> {
+pub(in crate::cli) fn word(path: &Path) -> Option<String> {
     let text = path.to_str()?;
     Some(if text.starts_with('-') {
         format!("./{text}")

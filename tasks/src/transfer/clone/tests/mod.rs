@@ -1,0 +1,5 @@
+//! Clones from scripted servers.
+
+mod crashes;
+mod fixture;
+mod lines;

@@ -1,0 +1,176 @@
+//! Makes a pack of what came.
+
+use std::path::Path;
+
+use gix_hash::ObjectId;
+use resume_runtime::{Blocking, Resumable, StepError};
+
+use super::advance::Next;
+use super::receive::parsed;
+use super::setback::{Loss, trouble};
+use super::state::{Stage, What};
+use super::work::{RAW, WANTS, WHOLE, Work};
+use super::{Obtain, ask};
+use crate::transfer::receive::{self, Parsed, ReceiveError, Received};
+
+impl Obtain {
+    /// Makes a pack of all of an answer.
+    pub(super) fn index<M: Resumable>(
+        mut self,
+        b: &mut Blocking<M>,
+        work: &mut Work,
+        what: What,
+    ) -> Result<Next, StepError> {
+        // Which blobs it was asked for is known as long as they are missing.
+        if what == What::Blobs && work.batch.is_none() {
+            self.batch(b, work)?;
+        }
+        let mut parsed = parsed(b, work)?;
+        let raw = b.file_path(RAW)?;
+        let received = match Self::make(b, work, &raw, &mut parsed, receive::finish) {
+            Ok(received) => received,
+            Err(
+                error @ (ReceiveError::Fault(_)
+                | ReceiveError::Cut { .. }
+                | ReceiveError::NoBase { .. }
+                | ReceiveError::Delta { .. }),
+            ) => {
+                work.parsed = Some(parsed);
+                work.loss = Some(Loss {
+                    error: StepError::transient(error),
+                    after: None,
+                });
+                self.stage = Stage::Salvage(what);
+                return Ok(Next::Go(self));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.keep(b, work, &received)?;
+        self.setbacks = 0;
+        self.answered(b, work, what, &received)?;
+        self.report(b, 0);
+        Ok(Next::Yield(self))
+    }
+
+    /// Notes that an answer came to its end, and what follows.
+    fn answered<M: Resumable>(
+        &mut self,
+        b: &mut Blocking<M>,
+        work: &mut Work,
+        what: What,
+        received: &Received,
+    ) -> Result<(), StepError> {
+        let mut asked: Option<ObjectId> = None;
+        self.stage = Stage::Look;
+        match what {
+            What::All => {
+                asked = work.goal.tips.first().copied();
+                // Whatever was kept of it before is in this pack.
+                if work.goal.complete.is_empty() {
+                    self.drop_others(b, work, received)?;
+                }
+            }
+            What::Commits(_) => asked = ask::read_list(b, WANTS)?.first().copied(),
+            What::Trees(filter) => {
+                let wants = ask::read_list(b, WANTS)?;
+                asked = wants.first().copied();
+                if filter.is_none() {
+                    ask::write_list(b, WHOLE, &wants)?;
+                }
+            }
+            What::Blobs => {
+                if let Some(batch) = work.batch.take() {
+                    self.batches.whole(&batch, received.bytes);
+                }
+                self.stage = Stage::Ask(What::Blobs);
+            }
+        }
+        if asked.is_some() && asked != self.answered {
+            (self.answered, self.unanswered) = (asked, 0);
+        }
+        Ok(())
+    }
+
+    /// Makes a pack of what is whole of an answer that was cut off.
+    pub(super) fn salvage<M: Resumable>(
+        mut self,
+        b: &mut Blocking<M>,
+        work: &mut Work,
+        what: What,
+    ) -> Result<Next, StepError> {
+        let loss = work.loss.take();
+        let mut parsed = parsed(b, work)?;
+        let raw = b.file_path(RAW)?;
+        let received = Self::make(b, work, &raw, &mut parsed, receive::salvage)?;
+        self.keep(b, work, &received)?;
+        let gained = received.objects > 0;
+        let why = match &loss {
+            Some(loss) => loss.error.to_string(),
+            None => "the process that received objects has ended".to_owned(),
+        };
+        trouble(b, work, &kept(&why, received.objects));
+        self.stage = match what {
+            What::Blobs => {
+                self.batches.cut(received.objects.into(), received.bytes);
+                Stage::Ask(what)
+            }
+            // A part of what was asked for is there: what else is missing, and how to come by it?
+            _ if gained => Stage::Look,
+            _ => Stage::Ask(what),
+        };
+        self.report(b, 0);
+        match loss {
+            Some(loss) if !gained => self.setback(b, work, loss).map(Next::Stop),
+            _ => {
+                if gained {
+                    self.setbacks = 0;
+                }
+                Ok(Next::Yield(self))
+            }
+        }
+    }
+
+    /// Has a pack made of the raw file.
+    fn make<M: Resumable>(
+        b: &Blocking<M>,
+        work: &Work,
+        raw: &Path,
+        parsed: &mut Parsed,
+        how: fn(&Path, &mut Parsed, receive::To<'_>) -> Result<Received, ReceiveError>,
+    ) -> Result<Received, ReceiveError> {
+        let (objects, packs) = (work.goal.objects(), work.goal.packs());
+        let to = receive::To {
+            objects: &objects,
+            packs: &packs,
+            threads: work.goal.threads,
+            progress: &|_| (),
+            stopped: b.interrupt(),
+            disk: b,
+        };
+        how(raw, parsed, to)
+    }
+
+    /// Takes note of a pack that is on disk, and lets go of the bytes that it was made of.
+    fn keep<M: Resumable>(
+        &mut self,
+        b: &mut Blocking<M>,
+        work: &mut Work,
+        received: &Received,
+    ) -> Result<(), StepError> {
+        self.objects += u64::from(received.objects);
+        work.there = None;
+        b.append_file_in(&work.goal.own, RAW)?.restart()?;
+        // From here on the bytes are nowhere but in the pack.
+        b.want_commit();
+        Ok(())
+    }
+}
+
+fn kept(why: &str, objects: u32) -> String {
+    let kept = match objects {
+        0 => "nothing of the last answer could be kept".to_owned(),
+        1 => "1 object of the last answer is kept".to_owned(),
+        n => format!("{n} objects of the last answer are kept"),
+    };
+    format!("{why}; {kept}")
+}

@@ -1,0 +1,103 @@
+//! What lives from slice to slice.
+
+use std::fs;
+use std::path::Path;
+
+use resume_runtime::{Blocking, Resumable, StepError};
+
+use super::line::Line;
+use super::setback::Loss;
+use super::{Goal, Source};
+use crate::transfer::missing::Batch;
+use crate::transfer::receive::{Incoming, Parsed};
+use crate::transfer::refs::Objects;
+
+/// The operation's file with the bytes of the pack that comes.
+pub(super) const RAW: &str = "raw";
+/// Its file with the commits or trees to ask for.
+pub(super) const WANTS: &str = "wants";
+/// Its file with what is known to be whole, for the next request.
+pub(super) const WHOLE: &str = "whole";
+/// Its file with the blobs to ask for.
+pub(super) const BLOBS: &str = "blobs";
+/// Its file with the commits whose parents the server cuts off.
+pub(super) const SHALLOW: &str = "cut-off";
+
+/// What lives from slice to slice. All of it can be made again.
+pub(super) struct Work {
+    pub(super) goal: Goal,
+    /// A connection that stands idle.
+    pub(super) source: Option<Box<dyn Source>>,
+    /// An answer that is on its way.
+    pub(super) line: Option<Line>,
+    /// What takes it apart.
+    pub(super) incoming: Option<Incoming>,
+    /// What it was, once all of it came.
+    pub(super) parsed: Option<Parsed>,
+    /// Why not all of it came.
+    pub(super) loss: Option<Loss>,
+    /// The objects that are there, as long as no pack is added.
+    pub(super) there: Option<Objects>,
+    /// The list of blobs.
+    pub(super) blobs: Option<Vec<u8>>,
+    /// The blobs that were asked for.
+    pub(super) batch: Option<Batch>,
+}
+
+impl Work {
+    /// Makes the place where objects gather.
+    pub(super) fn open<M: Resumable>(b: &Blocking<M>, goal: Goal) -> Result<Self, StepError> {
+        // So that its folder is nobody else's to look into.
+        b.folder()?;
+        prepare(&goal).map_err(|error| about(&goal.own, error))?;
+        Ok(Self {
+            goal,
+            source: None,
+            line: None,
+            incoming: None,
+            parsed: None,
+            loss: None,
+            there: None,
+            blobs: None,
+            batch: None,
+        })
+    }
+
+    /// The objects that are there.
+    pub(super) fn there(&mut self) -> Result<&Objects, StepError> {
+        if self.there.is_none() {
+            self.there = Some(Objects::at(&self.goal.objects())?);
+        }
+        self.there
+            .as_ref()
+            .ok_or_else(|| StepError::fatal("the objects were just opened"))
+    }
+}
+
+fn prepare(goal: &Goal) -> std::io::Result<()> {
+    fs::create_dir_all(goal.packs())?;
+    let Some(existing) = &goal.existing else {
+        return Ok(());
+    };
+    let info = goal.objects().join("info");
+    fs::create_dir_all(&info)?;
+    let line = [existing.as_os_str().as_encoded_bytes(), b"\n"].concat();
+    fs::write(info.join("alternates"), line)
+}
+
+/// Keeps an open connection for the first request of a process.
+pub fn hand_over<M: Resumable>(
+    b: &mut Blocking<M>,
+    goal: Goal,
+    source: Box<dyn Source>,
+) -> Result<(), StepError> {
+    let mut work = Work::open(b, goal)?;
+    work.source = Some(source);
+    b.keep_local(work);
+    Ok(())
+}
+
+/// An error of the file system at `path`.
+pub(super) fn about(path: &Path, error: std::io::Error) -> StepError {
+    StepError::from(error).context(format!("'{}'", path.display()))
+}
