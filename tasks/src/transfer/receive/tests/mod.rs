@@ -3,6 +3,7 @@
 
 mod cut;
 mod hostile;
+mod join;
 mod whole;
 
 use std::{
