@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use end_to_end::Scratch;
 use end_to_end::server::{Fault, GitServer, HttpServer, Kind, PackMap, Project, Shim};
+use gix_hash::ObjectId;
 use mug::transfer::RemoteRef;
 use mug::transfer::connection::{
-    Address, ConnectionError, Request, Service, Session, Settings, ShallowChange,
+    Address, ConnectionError, Haves, Request, Service, Session, Settings, ShallowChange,
 };
 use mug::transfer::missing::plan::ByIds;
 use resume_runtime::ErrorClass;
@@ -51,6 +52,11 @@ fn pack(session: Session, request: &Request) -> (Vec<u8>, Option<Session>) {
     let mut bytes = Vec::new();
     reply.pack.read_to_end(&mut bytes).expect("a whole pack");
     (bytes, reply.pack.into_session())
+}
+
+/// How many objects are in a pack.
+fn objects(pack: &[u8]) -> u32 {
+    u32::from_be_bytes(pack[8..12].try_into().expect("four bytes"))
 }
 
 /// That git takes `pack` for a whole one with this many objects.
@@ -406,7 +412,7 @@ fn what_the_server_says_reaches_the_sink_without_control_characters() {
     assert_eq!(error.class(), ErrorClass::Transient);
     let heard = said.lock().expect("a list").join("\n");
     assert!(heard.starts_with("red and"), "{heard}");
-    assert!(!heard.chars().any(|it| it.is_control()), "{heard:?}");
+    assert!(!heard.chars().any(char::is_control), "{heard:?}");
 }
 
 #[test]
@@ -498,4 +504,215 @@ fn objects_with_names_of_another_kind_are_refused() {
         };
         assert_eq!(error, expected);
     }
+}
+
+/// The commits of a repository here, the newest first.
+struct Listed(Vec<ObjectId>);
+
+impl Haves for Listed {
+    fn next(&mut self, most: usize) -> Result<Vec<ObjectId>, ConnectionError> {
+        let take = self.0.len().min(most);
+        Ok(self.0.drain(..take).collect())
+    }
+
+    fn common(&mut self, _: ObjectId) -> Result<(), ConnectionError> {
+        self.0.clear();
+        Ok(())
+    }
+}
+
+#[test]
+fn what_is_here_is_not_sent_again() {
+    let scratch = Scratch::new();
+    let path = Project::LITTLE.make(&scratch, "project.git");
+    let server = HttpServer::start(&scratch);
+    let git = GitServer::start(&scratch);
+    scratch.git(
+        ".",
+        &["clone", "--quiet", "--bare", "project.git", "here.git"],
+    );
+    Project::LITTLE.grow(&scratch, &path, 1);
+    let list = scratch.git("here.git", &["rev-list", "--all"]);
+    let here: Vec<ObjectId> = list.lines().map(|it| it.parse().expect("an id")).collect();
+    for version in [2, 1, 0] {
+        for url in [server.url("project.git"), git.url("project.git")] {
+            let settings = settings("").with_version(version);
+            let mut session = open(&url, &settings);
+            let refs = session.refs(&["refs/heads/".into()]).expect("refs");
+            let request = Request {
+                thin: true,
+                include_tag: true,
+                ..all(&refs)
+            };
+            let mut reply = session
+                .negotiate(&request, &mut Listed(here.clone()))
+                .expect("a reply");
+            assert!(!reply.common.is_empty());
+            let mut part = Vec::new();
+            reply.pack.read_to_end(&mut part).expect("a pack");
+            let whole = pack(open(&url, &settings), &all(&refs)).0;
+            assert!(objects(&part) < objects(&whole), "version {version} {url}");
+            // It is complete together with what is here.
+            let name = format!("{version}.git");
+            let _ = std::fs::remove_dir_all(scratch.join(&name));
+            scratch.git(".", &["clone", "--quiet", "--bare", "here.git", &name]);
+            std::fs::write(scratch.join("part"), &part).expect("a file");
+            let script = "git index-pack --stdin --fix-thin < ../part";
+            let mut command = scratch.command("sh", &name);
+            assert!(command.args(["-c", script]).status().expect("sh").success());
+            for it in &refs {
+                let target = it.target.expect("an object").to_string();
+                scratch.git(&name, &["rev-list", "--objects", "--quiet", &target]);
+            }
+        }
+    }
+}
+
+#[test]
+fn objects_that_are_whole_here_are_left_out() {
+    let (scratch, server) = setup();
+    let settings = settings("");
+    let mut session = open(&server.url("project.git"), &settings);
+    let refs = session.refs(&["refs/heads/main".into()]).expect("refs");
+    let older = scratch.git("project.git", &["rev-parse", "main~5"]);
+    let tree = scratch.git("project.git", &["rev-parse", "main^{tree}"]);
+    let mut sent = vec![objects(&pack(session, &all(&refs)).0)];
+    for have in [older, tree] {
+        let request = Request {
+            haves: vec![have.parse().expect("an id")],
+            ..all(&refs)
+        };
+        let session = open(&server.url("project.git"), &settings);
+        sent.push(objects(&pack(session, &request).0));
+    }
+    assert!(sent[1] < sent[0] && sent[2] < sent[0], "{sent:?}");
+}
+
+#[test]
+fn redirections_are_followed_as_the_configuration_says() {
+    let (_scratch, server) = setup();
+    let target = server.url("project.git");
+    let info = "info/refs?service=git-upload-pack";
+    let elsewhere = |to: &str| Fault::Status(302, vec![("Location".into(), to.to_owned())]);
+    let lead = |to: &str, config: &str| {
+        server.once(Kind::Info, 0, elsewhere(to));
+        connect(&server.url("old.git"), &settings(config))
+    };
+    for to in [format!("{target}/{info}"), format!("/project.git/{info}")] {
+        let mut session = lead(&to, "").expect("a session");
+        let refs = session.refs(&[]).expect("refs");
+        pack(session, &all(&refs));
+        let last = server.served().pop().expect("a request");
+        assert_eq!(last.path, "/project.git/git-upload-pack");
+        server.behave();
+    }
+    for to in ["/elsewhere", "file:///etc/passwd", "ftp://127.0.0.1/x", ""] {
+        assert!(lead(to, "").is_err(), "{to}");
+        server.behave();
+    }
+    let error = lead(
+        &format!("{target}/{info}"),
+        "[http]\n followRedirects = false\n",
+    );
+    let status = |status| move |it: &ConnectionError| matches!(it, ConnectionError::Status { status: it, .. } if *it == status);
+    assert!(error.is_err_and(|it| status(302)(&it)));
+    server.behave();
+    server.always(Kind::Info, elsewhere(&format!("/project.git/{info}")));
+    let error = connect(&server.url("old.git"), &settings("")).expect_err("it goes on for ever");
+    assert!(matches!(error, ConnectionError::Protocol { .. }), "{error}");
+}
+
+/// A server that answers one request with this, and tells what it was asked.
+fn one_answer(answer: String) -> (u16, std::thread::JoinHandle<String>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let (mut head, mut block) = (Vec::new(), [0; 1 << 10]);
+        while !head.windows(4).any(|it| it == b"\r\n\r\n") {
+            let read = stream.read(&mut block).expect("a request");
+            assert!(read > 0, "a whole request");
+            head.extend_from_slice(&block[..read]);
+        }
+        std::io::Write::write_all(&mut stream, answer.as_bytes()).expect("an answer");
+        String::from_utf8(head).expect("text")
+    });
+    (port, server)
+}
+
+#[test]
+fn headers_and_proxies_are_those_of_the_configuration() {
+    let answer = "HTTP/1.1 404 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let (port, server) = one_answer(answer.into());
+    let config = format!(
+        "[http]\n extraHeader = X-Dropped: 1\n extraHeader =\n extraHeader = X-Kept: 1\n \
+         userAgent = git/some\n[http \"http://127.0.0.1:{port}/\"]\n extraHeader = X-Own: 2\n\
+         [http \"http://other.example/\"]\n extraHeader = X-Other: 3\n"
+    );
+    let error = connect(&format!("http://127.0.0.1:{port}/x"), &settings(&config));
+    assert!(matches!(error, Err(ConnectionError::NotFound { .. })));
+    let asked = server.join().expect("a request");
+    assert!(
+        asked.starts_with("GET /x/info/refs?service=git-upload-pack HTTP/1.1\r\n"),
+        "{asked}"
+    );
+    for line in [
+        "X-Kept: 1",
+        "X-Own: 2",
+        "User-Agent: git/some",
+        "Git-Protocol: version=2",
+    ] {
+        assert!(
+            asked.contains(&format!("\r\n{line}\r\n")),
+            "{line}: {asked}"
+        );
+    }
+    assert!(
+        !asked.contains("X-Dropped") && !asked.contains("X-Other"),
+        "{asked}"
+    );
+    // A proxy, with a login that is seen by nobody else.
+    let (port, server) = one_answer(answer.into());
+    let proxy = format!("http://someone:hidden@127.0.0.1:{port}");
+    let config = format!(
+        "[http]\n proxy = {proxy}\n proxyAuthMethod = basic\n[http \"http://127.0.0.1/\"]\n proxy =\n"
+    );
+    let settings = settings(&config);
+    assert!(!format!("{settings:?}").contains("hidden"));
+    let error = connect("http://nowhere.invalid/x", &settings);
+    assert!(
+        matches!(error, Err(ConnectionError::NotFound { .. })),
+        "{error:?}"
+    );
+    let asked = server.join().expect("a request");
+    assert!(
+        asked.starts_with("GET http://nowhere.invalid/x/info/refs"),
+        "{asked}"
+    );
+    assert!(asked.contains("Proxy-Authorization: Basic "), "{asked}");
+    // The proxy has gone: what it was called with is in no error.
+    let error = connect("http://nowhere.invalid/x", &settings).expect_err("nobody is there");
+    assert!(
+        matches!(error, ConnectionError::Unreachable { .. }),
+        "{error}"
+    );
+    assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
+}
+
+#[test]
+fn an_answer_that_is_no_answer_of_git_is_refused() {
+    let html = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>";
+    let (port, server) = one_answer(html.into());
+    let error = connect(&format!("http://127.0.0.1:{port}/x"), &settings(""));
+    assert!(
+        matches!(error, Err(ConnectionError::Protocol { .. })),
+        "{error:?}"
+    );
+    server.join().expect("a request");
+    // Headers without an end.
+    let line = format!("X-Long: {}\r\n", "x".repeat(8_000));
+    let (port, server) = one_answer(format!("HTTP/1.1 200 OK\r\n{}", line.repeat(60)));
+    let error = connect(&format!("http://127.0.0.1:{port}/x"), &settings(""));
+    assert!(error.is_err());
+    server.join().expect("a request");
 }

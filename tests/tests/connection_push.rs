@@ -71,11 +71,11 @@ fn make(refs: &[RemoteRef]) -> Commands {
     }
 }
 
-fn outgoing(pack: &[u8]) -> Option<Outgoing> {
-    Some(Outgoing {
+fn outgoing(pack: &[u8]) -> Outgoing {
+    Outgoing {
         length: pack.len() as u64,
         bytes: Box::new(Cursor::new(pack.to_vec())),
-    })
+    }
 }
 
 #[track_caller]
@@ -120,7 +120,7 @@ fn every_way_to_a_server_takes_a_push() {
             sent.fetch_max(bytes, Ordering::Relaxed);
         };
         http.forget();
-        let report = session.send(&make(&refs), outgoing(&pack), &count);
+        let report = session.send(&make(&refs), Some(outgoing(&pack)), &count);
         assert_done(&report.expect("a report"), refs.len());
         assert!(sent.into_inner() <= pack.len() as u64);
         assert_eq!(
@@ -156,7 +156,7 @@ fn every_way_to_a_server_takes_a_push() {
             ],
             ..Commands::default()
         };
-        let report = session.send(&commands, outgoing(&empty(&scratch)), &|_| ());
+        let report = session.send(&commands, Some(outgoing(&empty(&scratch))), &|_| ());
         let report = report.expect("a report");
         let refused: Vec<bool> = report.refs.iter().map(|it| it.refused.is_some()).collect();
         assert_eq!(refused, [false, true], "{report:?}");
@@ -181,7 +181,7 @@ fn all_refs_or_none() {
     commands.options = vec!["one=1".into(), "two".into()];
     commands.commands[1].old = refs[0].target;
     let session = open(&path, &settings(""));
-    let report = session.send(&commands, outgoing(&pack), &|_| ());
+    let report = session.send(&commands, Some(outgoing(&pack)), &|_| ());
     let report = report.expect("a report");
     assert!(
         report.refs.iter().all(|it| it.refused.is_some()),
@@ -200,7 +200,7 @@ fn all_refs_or_none() {
     let settings = settings("").with_sink(Arc::new(move |message| {
         kept.lock().expect("a list").push(message.text.to_owned());
     }));
-    let report = open(&path, &settings).send(&commands, outgoing(&pack), &|_| ());
+    let report = open(&path, &settings).send(&commands, Some(outgoing(&pack)), &|_| ());
     assert_done(&report.expect("a report"), refs.len());
     // The hook that runs after everything has run to its end.
     let said = said.lock().expect("a list").join("\n");
@@ -218,7 +218,7 @@ fn a_server_may_refuse_the_objects_or_go_away() {
         let mut bad = pack.clone();
         let middle = bad.len() / 2;
         bad[middle] ^= 0xff;
-        let report = open(url, &settings).send(&make(&refs), outgoing(&bad), &|_| ());
+        let report = open(url, &settings).send(&make(&refs), Some(outgoing(&bad)), &|_| ());
         match report {
             Ok(report) => assert!(report.unpack.is_some(), "{report:?}"),
             Err(error) => assert_eq!(error.class(), ErrorClass::Transient, "{error}"),
@@ -239,7 +239,7 @@ fn a_server_may_refuse_the_objects_or_go_away() {
     ] {
         let session = open(&url, &settings);
         http.once(Kind::Fetch, 0, fault.clone());
-        let error = session.send(&make(&refs), outgoing(&pack), &|_| ());
+        let error = session.send(&make(&refs), Some(outgoing(&pack)), &|_| ());
         let error = error.expect_err("there is no report");
         assert_eq!(error.class(), ErrorClass::Transient, "{fault:?}: {error}");
         scratch.git("target.git", &["for-each-ref"]);
@@ -251,7 +251,7 @@ fn a_server_may_refuse_the_objects_or_go_away() {
     }
     let session = open(&url, &settings);
     http.once(Kind::Fetch, 0, Fault::status(403));
-    let error = session.send(&make(&refs), outgoing(&pack), &|_| ());
+    let error = session.send(&make(&refs), Some(outgoing(&pack)), &|_| ());
     assert_eq!(error.expect_err("no").class(), ErrorClass::NeedsUser);
 }
 
@@ -266,7 +266,7 @@ fn a_login_is_asked_for_before_the_pack_is_sent() {
     // From now on it wants one.
     http.require("someone", "secret");
     http.forget();
-    let report = session.send(&make(&refs), outgoing(&pack), &|_| ());
+    let report = session.send(&make(&refs), Some(outgoing(&pack)), &|_| ());
     assert_done(&report.expect("a report"), refs.len());
     let asked: Vec<_> = http
         .served()

@@ -59,6 +59,7 @@ impl Session {
     ) -> Result<Report, ConnectionError> {
         let banded = self.capabilities.has("side-band-64k");
         let start = self.commands(commands, banded)?;
+        self.asked = true;
         let sent = match pack {
             Some(pack) => self.packets.send(start, pack, progress),
             None => self.packets.ask(start),

@@ -69,6 +69,14 @@ pub struct Session {
     listed: Option<Vec<RemoteRef>>,
     shallow: Vec<ObjectId>,
     extra: Vec<ObjectId>,
+    /// Something was asked for.
+    pub(super) asked: bool,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.leave();
+    }
 }
 
 impl Session {
@@ -91,6 +99,7 @@ impl Session {
             listed: said.refs,
             shallow: said.shallow,
             extra: said.extra,
+            asked: false,
         })
     }
 
@@ -159,6 +168,7 @@ impl Session {
         request: &Request,
         haves: &mut dyn Haves,
     ) -> Result<Reply, ConnectionError> {
+        self.asked = true;
         let (version, capabilities) = (self.version, &self.capabilities);
         let heard = negotiate(&mut self.packets, version, capabilities, request, haves)?;
         Ok(Reply {
@@ -166,6 +176,14 @@ impl Session {
             common: heard.common,
             pack: Pack::new(self),
         })
+    }
+
+    /// Says that nothing more will be asked, where a server of an old version waits for that.
+    fn leave(&mut self) {
+        if self.version < 2 && !self.asked && !self.packets.wire.forgets() {
+            // It may have gone, and nobody waits for it.
+            let _ = self.packets.ask(b"0000".to_vec());
+        }
     }
 
     /// Whether the server takes another request after one.

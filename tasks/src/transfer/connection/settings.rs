@@ -25,7 +25,7 @@ pub struct Settings {
 impl Settings {
     /// Those of a repository.
     pub fn of(repo: &gix::Repository) -> Result<Self, ConnectionError> {
-        Self::new(repo.config_snapshot().plumbing().clone())
+        Self::from_file(repo.config_snapshot().plumbing().clone())
     }
 
     /// Those where there is no repository: of the user and the machine.
@@ -43,10 +43,10 @@ impl Settings {
         config
             .append(environment)
             .map_err(unusable("what the environment has set"))?;
-        Self::new(config)
+        Self::from_file(config)
     }
 
-    fn new(config: File) -> Result<Self, ConnectionError> {
+    pub(super) fn from_file(config: File) -> Result<Self, ConnectionError> {
         let mut settings = Self {
             config: Arc::new(config),
             remote: None,
@@ -79,7 +79,7 @@ impl Settings {
         config
             .append(more)
             .map_err(|error| unusable("a key", &error.to_string()))?;
-        let it = Self::new(config)?;
+        let it = Self::from_file(config)?;
         Ok(Self {
             remote: self.remote,
             sink: self.sink,

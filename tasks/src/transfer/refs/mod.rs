@@ -14,7 +14,7 @@ pub mod store;
 pub mod url;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use clone::{
     CloneDefaults, CloneOptions, ClonePlan, Cloned, NewHead, apply_clone, for_clone,

@@ -56,6 +56,18 @@ impl Wire {
         })
     }
 
+    /// A conversation over what is open already.
+    #[cfg(test)]
+    pub(super) fn over(
+        input: std::os::fd::OwnedFd,
+        output: std::os::fd::OwnedFd,
+        watch: Watch,
+    ) -> Result<Self, ConnectionError> {
+        Ok(Self::Stream(Box::new(Stream::new(
+            input, output, None, watch,
+        )?)))
+    }
+
     /// Asks; what is read from here on is the answer.
     pub(super) fn ask(&mut self, question: Vec<u8>) -> Result<(), ConnectionError> {
         match self {

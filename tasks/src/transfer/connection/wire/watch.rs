@@ -18,7 +18,7 @@ pub(in super::super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(interrupt: &Arc<AtomicBool>, stall: Duration) -> Self {
+    pub(in super::super) fn new(interrupt: &Arc<AtomicBool>, stall: Duration) -> Self {
         Self {
             interrupt: Arc::clone(interrupt),
             stall,

@@ -25,7 +25,7 @@ impl Disk for Plain {
 }
 
 /// git with nothing of this machine's configuration.
-pub(in super::super) fn command(dir: &Path) -> Command {
+pub(in crate::transfer) fn command(dir: &Path) -> Command {
     let mut command = Command::new("git");
     command.current_dir(dir).env_clear();
     for keep in ["PATH", "TMPDIR"] {
@@ -50,7 +50,7 @@ pub(in super::super) fn command(dir: &Path) -> Command {
 }
 
 /// Runs git with these words, separated by spaces.
-pub(in super::super) fn git(dir: &Path, words: &str) -> String {
+pub(in crate::transfer) fn git(dir: &Path, words: &str) -> String {
     let words: Vec<&str> = words.split_whitespace().collect();
     let out = command(dir).args(&words).output().unwrap();
     let error = String::from_utf8_lossy(&out.stderr);
@@ -58,13 +58,13 @@ pub(in super::super) fn git(dir: &Path, words: &str) -> String {
     String::from_utf8_lossy(&out.stdout).into_owned()
 }
 
-pub(in super::super) fn init(dir: &Path, name: &str) -> PathBuf {
+pub(in crate::transfer) fn init(dir: &Path, name: &str) -> PathBuf {
     git(dir, &format!("init -q -b main {name}"));
     dir.join(name)
 }
 
 /// A new commit on what `HEAD` is.
-pub(in super::super) fn commit(repo: &Path, message: &str) {
+pub(in crate::transfer) fn commit(repo: &Path, message: &str) {
     git(repo, &format!("commit -q --allow-empty -m {message}"));
 }
 

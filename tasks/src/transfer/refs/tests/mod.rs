@@ -2,4 +2,4 @@
 
 mod clone;
 mod fetch;
-pub(super) mod fixture;
+pub(in crate::transfer) mod fixture;
