@@ -5,6 +5,7 @@ pub mod clone;
 pub mod connection;
 pub mod missing;
 pub mod obtain;
+pub mod push;
 pub mod receive;
 pub mod refs;
 pub mod remote_ref;

@@ -10,6 +10,7 @@ pub mod error;
 pub mod fetch;
 pub mod name;
 pub mod objects;
+pub mod push;
 pub mod store;
 pub mod url;
 

@@ -1,0 +1,80 @@
+//! Why something can't be pushed.
+
+use std::{io, path::PathBuf};
+
+use gix_hash::{ObjectId, oid};
+
+/// Why a pack can't be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackError {
+    /// The objects can't be opened.
+    #[error("can't open the objects in '{}'", path.display())]
+    Objects {
+        /// Their directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// An object is not there.
+    #[error(
+        "object {id} is to be sent and is missing here; fetch it, or see `git fsck` what else is missing"
+    )]
+    Missing {
+        /// The object.
+        id: ObjectId,
+    },
+    /// An object can't be read.
+    #[error("object {id} can't be read: {reason}")]
+    Unreadable {
+        /// The object.
+        id: ObjectId,
+        /// Why.
+        reason: String,
+    },
+    /// A blob alone is above the limit.
+    #[error(
+        "blob {blob} ('{path}' in commit {commit}) takes {size} bytes, more than the {limit} that go into one increment; \
+         raise `--max-increment`, or take the file out of the history"
+    )]
+    TooLarge {
+        /// The blob.
+        blob: ObjectId,
+        /// Where it is in the commit.
+        path: String,
+        /// The commit that brings it.
+        commit: ObjectId,
+        /// Its compressed size.
+        size: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A pack that can't be made shorter is above what the server takes.
+    #[error(
+        "the server takes no pack of {bytes} bytes, and this one has a single commit; \
+         split the commit, or ask the server's operator for more"
+    )]
+    NoShorter {
+        /// Its length.
+        bytes: u64,
+    },
+    /// The pack can't be written.
+    #[error("can't write the pack that is to be sent")]
+    Write(#[source] io::Error),
+    /// An object can't be compressed.
+    #[error(transparent)]
+    Compress(#[from] crate::compress::CompressError),
+    /// A pause was asked for.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl PackError {
+    /// The error for an object that can't be read.
+    pub(super) fn unreadable(id: &oid, reason: &dyn std::fmt::Display) -> Self {
+        Self::Unreadable {
+            id: id.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+}

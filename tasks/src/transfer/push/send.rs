@@ -1,0 +1,462 @@
+//! Sends what the server lacks, increment by increment, and has the refs moved at the end.
+//!
+//! Nothing of where it is is kept here: each time the server says what it has, by its refs and by the
+//! temporary ones, and what it lacks follows from that. What a process that goes on keeps is the
+//! list of commits, which need not be made again.
+
+use gix::bstr::BString;
+use gix_hash::ObjectId;
+use resume_runtime::{Blocking, Context, ErrorClass, Step, StepError, StepResult, Transition};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    clean::Clean,
+    error::PackError,
+    finish::Finish,
+    history,
+    increment::{self, Increment, Size},
+    learned,
+    machine::{Output, Push, connection, plan, store_outcome, target, threads},
+    pack::Options,
+    target::{Opened, Plan, Target, TargetError},
+    temporary::{self, Place},
+};
+use crate::transfer::{
+    connection::{Command, ConnectionError, Offer, Report},
+    refs::push::{Status, Update},
+};
+
+/// What is longer is sent in pieces, in bytes.
+const PIECE: u64 = 64 << 20;
+/// Pieces do not get shorter than this by themselves.
+const SHORTEST: u64 = 1 << 16;
+
+/// How it is sent.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Send {
+    /// Pieces are about this long.
+    piece: u64,
+    /// A pack of this length was too long for the server.
+    #[serde(default)]
+    refused: Option<u64>,
+    /// Where the temporary refs are.
+    #[serde(default)]
+    place: Place,
+    /// So many pieces are there.
+    #[serde(default)]
+    increments: u32,
+    /// What all that was sent takes.
+    #[serde(default)]
+    bytes: u64,
+    /// So often the line was cut while a piece was sent.
+    #[serde(default)]
+    cuts: u32,
+}
+
+/// What a process has from the slice before.
+pub(super) enum Kept {
+    /// A connection that is not used yet.
+    Opened(Opened),
+    /// The commits.
+    Walked(Walked),
+}
+
+/// What is to be sent, and how much of it was.
+pub(super) struct Walked {
+    tips: Vec<ObjectId>,
+    commits: Vec<ObjectId>,
+    sent: usize,
+    /// What the server must have for it to hold.
+    heads: Vec<ObjectId>,
+}
+
+impl Step<Push> for Send {
+    async fn run(self, cx: &mut Context<'_, Push>) -> StepResult<Push> {
+        cx.blocking(move |b| Ok(self.slice(b))).await?
+    }
+}
+
+impl Send {
+    pub(super) fn new(piece: u64) -> Self {
+        Self {
+            piece: piece.min(PIECE),
+            refused: None,
+            place: Place::Own,
+            increments: 0,
+            bytes: 0,
+            cuts: 0,
+        }
+    }
+
+    fn slice(self, b: &mut Blocking<Push>) -> StepResult<Push> {
+        b.env().at("send");
+        let target = target(b)?;
+        let plan = plan(b)?;
+        let (opened, walked) = match b.take_local() {
+            Some(Kept::Opened(opened)) => (opened, None),
+            Some(Kept::Walked(walked)) => (connection(b, &target)?, Some(walked)),
+            None => (connection(b, &target)?, None),
+        };
+        let updates = self.updates(b, &target, &plan, &opened);
+        let tips: Vec<ObjectId> = updates
+            .iter()
+            .filter(|it| it.status == Status::Send)
+            .filter_map(|it| it.pair.new)
+            .collect();
+        if updates.iter().all(|it| it.status != Status::Send) {
+            return self.end(b, &target, updates, &opened);
+        }
+        let known = known(&opened);
+        let walked = match walked.filter(|it| it.fits(&tips, &known)) {
+            Some(walked) => walked,
+            None => Walked::new(b, &target, tips, &known)?,
+        };
+        let options = Options {
+            thin: opened.session.has("no-thin").is_none(),
+            ofs: opened.session.has("ofs-delta").is_some(),
+            threads: threads(),
+        };
+        let (done, all) = (walked.sent as u64, walked.commits.len() as u64);
+        b.report(done, Some(all));
+        let at = b.folder()?.join("increment.pack");
+        let interrupt = std::sync::Arc::clone(b.interrupt());
+        let stopped = || interrupt.load(std::sync::atomic::Ordering::Relaxed);
+        let size = self.size(b);
+        let rest = &walked.commits[walked.sent..];
+        let made = increment::next(&target, rest, &walked.tips, size, options, &at, &stopped);
+        let made = made.map_err(TargetError::from)?;
+        b.report_bytes(self.bytes, Some(self.bytes + made.made.bytes));
+        b.env().at("made");
+        if made.last {
+            self.last(b, &target, updates, opened, made)
+        } else {
+            self.piece(b, &target, opened, walked, &made)
+        }
+    }
+
+    /// How long a piece may be; none where all goes at once.
+    fn size(&self, b: &Blocking<Push>) -> Option<Size> {
+        if self.place == Place::Nowhere {
+            return None;
+        }
+        let asked = b.input().max_increment.unwrap_or(u64::MAX);
+        let refused = self.refused.map_or(u64::MAX, |it| it.saturating_sub(1));
+        Some(Size {
+            piece: self.piece,
+            most: asked.min(refused),
+        })
+    }
+
+    /// What becomes of the refs as the server is now.
+    fn updates(
+        &self,
+        b: &Blocking<Push>,
+        target: &Target,
+        plan: &Plan,
+        opened: &Opened,
+    ) -> Vec<Update> {
+        let mut updates = target.decide(&plan.pairs, &plan.expected, b.input(), opened);
+        for (now, first) in updates.iter_mut().zip(&plan.first) {
+            // The answer to the last push may have been lost.
+            if now.status == Status::UpToDate && first.status == Status::Send {
+                *now = Update {
+                    status: Status::Done,
+                    ..first.clone()
+                };
+            }
+        }
+        updates
+    }
+
+    /// Sends a piece, and has the server keep it.
+    fn piece(
+        mut self,
+        b: &mut Blocking<Push>,
+        target: &Target,
+        opened: Opened,
+        mut walked: Walked,
+        made: &Increment,
+    ) -> StepResult<Push> {
+        let id = b.id().to_owned();
+        let mut commands: Vec<Command> = Vec::new();
+        for head in &made.heads {
+            let name = self.place.name(&id, *head);
+            if !opened.refs.iter().any(|it| it.name == name) {
+                commands.push(Command {
+                    name,
+                    old: None,
+                    new: Some(*head),
+                });
+            }
+        }
+        let created = commands.len();
+        let old = temporary::of(&opened.refs, &id).filter(|it| made.onto.contains(&it.1));
+        commands.extend(old.map(|(name, at)| Command {
+            name: name.to_owned(),
+            old: Some(at),
+            new: None,
+        }));
+        let offer = Offer {
+            shallow: target.shallow_list(),
+            pack: Some(std::sync::Arc::clone(&made.pack)),
+            commands,
+            ..Offer::default()
+        };
+        let report = match self.push(b, target, opened, &offer, made)? {
+            Ok(report) => report,
+            Err(again) => return again,
+        };
+        if report.unpack.is_none() {
+            let refused = |command: &Command| answer(&report, &command.name) != Answer::Taken;
+            if offer.commands[..created].iter().any(refused) {
+                b.note("the server does not take the temporary refs here");
+                self.place = self.place.next();
+                return Transition::to(self);
+            }
+        } else {
+            // The refs will not fare better, and say so.
+            self.place = Place::Nowhere;
+            return Transition::to(self);
+        }
+        self.increments += 1;
+        self.bytes += made.made.bytes;
+        self.cuts = 0;
+        walked.sent += made.commits;
+        let (heads, onto) = (&made.heads, &made.onto);
+        walked.heads.retain(|it| !onto.contains(it));
+        walked.heads.extend_from_slice(heads);
+        b.report(walked.sent as u64, Some(walked.commits.len() as u64));
+        b.keep_local(Kept::Walked(walked));
+        b.want_commit();
+        b.env().at("kept");
+        Transition::to(self)
+    }
+
+    /// Sends the rest, moves the refs, and lets the temporary ones go.
+    fn last(
+        mut self,
+        b: &mut Blocking<Push>,
+        target: &Target,
+        mut updates: Vec<Update>,
+        opened: Opened,
+        made: Increment,
+    ) -> StepResult<Push> {
+        let id = b.id().to_owned();
+        let send = updates.iter().filter(|it| it.status == Status::Send);
+        let mut commands: Vec<Command> = send
+            .map(|it| Command {
+                name: it.pair.to.clone(),
+                old: it.old,
+                new: it.pair.new,
+            })
+            .collect();
+        let real = commands.len();
+        let temporary = temporary::of(&opened.refs, &id).map(|(name, at)| Command {
+            name: name.to_owned(),
+            old: Some(at),
+            new: None,
+        });
+        commands.extend(temporary);
+        // One ref and its temporary ones: either all of it is so, or nothing was.
+        let able = opened.session.has("atomic").is_some();
+        let together = able && real == 1 && commands.len() > 1;
+        let deletes = commands.iter().all(|it| it.new.is_none());
+        let offer = Offer {
+            shallow: target.shallow_list(),
+            atomic: b.input().atomic || together,
+            options: b.input().options.clone(),
+            pack: (!deletes).then(|| std::sync::Arc::clone(&made.pack)),
+            commands,
+        };
+        let left: Vec<BString> = offer.commands[real..]
+            .iter()
+            .map(|it| it.name.clone())
+            .collect();
+        let report = match self.push(b, target, opened, &offer, &made)? {
+            Ok(report) => report,
+            Err(again) => return again,
+        };
+        b.env().at("moved");
+        self.bytes += made.made.bytes;
+        for update in updates.iter_mut().filter(|it| it.status == Status::Send) {
+            update.status = match answer(&report, &update.pair.to) {
+                Answer::Taken => Status::Done,
+                Answer::Refused(why) => Status::Remote(why),
+                Answer::None => match &report.unpack {
+                    Some(_) => Status::Remote("unpacker error".into()),
+                    None => Status::Unreported,
+                },
+            };
+        }
+        let gone = |name: &BString| answer(&report, name) == Answer::Taken;
+        let output = self.output(target, updates);
+        store_outcome(b, &output)?;
+        if left.iter().all(gone) {
+            Transition::to(Finish {})
+        } else {
+            Transition::to(Clean {})
+        }
+    }
+
+    /// Nothing is left to send.
+    fn end(
+        self,
+        b: &mut Blocking<Push>,
+        target: &Target,
+        updates: Vec<Update>,
+        opened: &Opened,
+    ) -> StepResult<Push> {
+        let output = self.output(target, updates);
+        store_outcome(b, &output)?;
+        if temporary::of(&opened.refs, b.id()).next().is_some() {
+            return Transition::to(Clean {});
+        }
+        Transition::to(Finish {})
+    }
+
+    fn output(&self, target: &Target, updates: Vec<Update>) -> Output {
+        Output {
+            to: target.shown().to_owned(),
+            updates,
+            increments: self.increments,
+            bytes: self.bytes,
+            ..Output::default()
+        }
+    }
+
+    /// Sends it. Without a report there is another try, or an error.
+    fn push(
+        &mut self,
+        b: &mut Blocking<Push>,
+        target: &Target,
+        opened: Opened,
+        offer: &Offer,
+        made: &Increment,
+    ) -> Result<Result<Report, StepResult<Push>>, StepError> {
+        b.env().at("push");
+        let bytes = made.made.bytes;
+        let result = opened.session.push(offer);
+        let too_long = match &result {
+            Ok(report) => report.unpack.is_some() && says_too_long(&target.said()),
+            Err(ConnectionError::Status { status: 413, .. }) => true,
+            Err(ConnectionError::Interrupted) => false,
+            Err(error) => says_too_long(&target.said()) || says_too_long(&[error.to_string()]),
+        };
+        if too_long && self.place != Place::Nowhere {
+            return self.shorter(b, target, made).map(Err);
+        }
+        match result {
+            Ok(report) => {
+                if !too_long && report.unpack.is_none() && self.refused.is_some() {
+                    learned::remember(target, bytes.max(SHORTEST));
+                }
+                Ok(Ok(report))
+            }
+            Err(error) if error.class() == ErrorClass::Transient && !error.is_interrupted() => {
+                // A line that does not hold for so long may hold for less.
+                self.cuts += 1;
+                if self.cuts > 1 && self.place != Place::Nowhere {
+                    self.piece = (self.piece.min(bytes) / 2).max(SHORTEST);
+                }
+                let after = error.retry_after().unwrap_or_default();
+                let error = StepError::from(error).not_before(after);
+                Ok(Err(Transition::retry(self.again(), error)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The server takes no pack of this length.
+    fn shorter(
+        &mut self,
+        b: &mut Blocking<Push>,
+        target: &Target,
+        made: &Increment,
+    ) -> Result<StepResult<Push>, StepError> {
+        let bytes = made.made.bytes;
+        if made.commits <= 1 {
+            let error = PackError::NoShorter { bytes };
+            return Err(StepError::fatal(error));
+        }
+        b.note(format!("the server takes no pack of {bytes} bytes"));
+        self.refused = Some(self.refused.map_or(bytes, |it| it.min(bytes)));
+        self.piece = (self.piece.min(bytes) / 2).max(1);
+        learned::remember(target, self.piece);
+        Ok(Transition::to(self.again()))
+    }
+
+    /// The same, once more.
+    const fn again(&self) -> Self {
+        Self {
+            piece: self.piece,
+            refused: self.refused,
+            place: self.place,
+            increments: self.increments,
+            bytes: self.bytes,
+            cuts: self.cuts,
+        }
+    }
+}
+
+impl Walked {
+    fn new(
+        b: &Blocking<Push>,
+        target: &Target,
+        tips: Vec<ObjectId>,
+        known: &[ObjectId],
+    ) -> Result<Self, StepError> {
+        let stopped = || b.pause_requested();
+        let commits = history::missing(&target.store, &tips, known, &target.shallow, &stopped);
+        Ok(Self {
+            commits: commits.map_err(TargetError::from)?,
+            sent: 0,
+            heads: Vec::new(),
+            tips,
+        })
+    }
+
+    /// Whether it holds for a server that has this.
+    fn fits(&self, tips: &[ObjectId], known: &[ObjectId]) -> bool {
+        self.tips == tips && self.heads.iter().all(|head| known.contains(head))
+    }
+}
+
+/// What the server has for sure.
+fn known(opened: &Opened) -> Vec<ObjectId> {
+    let refs = opened.refs.iter().filter_map(|it| it.target);
+    refs.chain(opened.session.extra().iter().copied()).collect()
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Taken,
+    Refused(String),
+    None,
+}
+
+/// What the server says of a ref.
+fn answer(report: &Report, name: &BString) -> Answer {
+    if report.silent {
+        return Answer::Taken;
+    }
+    match report.refs.iter().find(|it| it.0 == *name) {
+        Some((_, None)) => Answer::Taken,
+        Some((_, Some(why))) => Answer::Refused(why.clone()),
+        None => Answer::None,
+    }
+}
+
+/// Whether a server complains of a pack's length.
+fn says_too_long(said: &[String]) -> bool {
+    const WORDS: [&str; 5] = [
+        "maximum allowed size",
+        "pack exceeds",
+        "exceeds maximum",
+        "too large",
+        "status 413",
+    ];
+    said.iter().any(|line| {
+        let line = line.to_lowercase();
+        WORDS.iter().any(|words| line.contains(words))
+    })
+}

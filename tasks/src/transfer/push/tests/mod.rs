@@ -1,0 +1,3 @@
+#![allow(clippy::unwrap_used, reason = "a failed step is the test's failure")]
+
+mod packs;
