@@ -10,6 +10,7 @@ use super::completions::CompletionsArgs;
 use super::exit;
 use super::man::ManArgs;
 use super::pack::PackArgs;
+use super::push::PushArgs;
 use super::resume::ResumeArgs;
 use super::version;
 
@@ -79,6 +80,8 @@ pub(super) enum Command {
     Clone(CloneArgs),
     /// Write a repository as a pack directory, or restore one from it
     Pack(PackArgs),
+    /// Push refs, and what they need, to another repository
+    Push(Box<PushArgs>),
     /// List, show, pause, continue and remove operations
     Resume(ResumeArgs),
     /// Write a completion script for a shell

@@ -1,5 +1,5 @@
-//! What `mug clone` and `mug fetch` are made of: the connection to a server, the packs that come
-//! from it, what is missing of them, and the refs.
+//! What `mug clone`, `mug fetch` and `mug push` are made of: the connection to a server, the packs that
+//! come from it or go to it, what is missing of them, and the refs.
 
 pub mod clone;
 pub mod connection;

@@ -12,7 +12,7 @@ use super::{
     target::{Target, TargetError},
     temporary,
 };
-use crate::transfer::connection::{Command, Offer};
+use crate::transfer::connection::{Command, Commands};
 
 /// The refs are moved, or will not be.
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,13 +66,14 @@ pub fn remove(
     if commands.is_empty() {
         return Ok(Cleaned::default());
     }
-    let offer = Offer {
+    let offer = Commands {
         commands,
-        ..Offer::default()
+        ..Commands::default()
     };
-    let report = opened.session.push(&offer)?;
+    let report = opened.session.send(&offer, None, &|_| ())?;
     let taken = |name: &BString| {
-        report.silent || report.refs.iter().any(|it| it.0 == *name && it.1.is_none())
+        let mut refs = report.refs.iter();
+        refs.any(|it| it.name == *name && it.refused.is_none())
     };
     let names = offer.commands.into_iter().map(|it| it.name);
     let (gone, left) = names.partition(taken);

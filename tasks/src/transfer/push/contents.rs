@@ -37,6 +37,13 @@ pub(crate) struct Contents {
     seen_bases: HashSet<ObjectId>,
 }
 
+impl Contents {
+    /// Whether it is among them, or the other side has it.
+    fn is_known(&self, id: &ObjectId) -> bool {
+        self.seen.contains(id) || self.seen_bases.contains(id)
+    }
+}
+
 /// A tree that is looked into, with what the parents have in its place.
 struct Place {
     tree: ObjectId,
@@ -141,9 +148,10 @@ impl<'a> Collector<'a> {
         commit: ObjectId,
         places: &mut Vec<Place>,
     ) -> Result<(), PackError> {
-        if olds.contains(&tree) || !self.contents.seen.insert(tree) {
+        if olds.contains(&tree) || self.contents.is_known(&tree) {
             return Ok(());
         }
+        self.contents.seen.insert(tree);
         self.add(tree, Kind::Tree, &path, commit)?;
         for old in &olds {
             self.add_base(*old, Kind::Tree, &path);
@@ -191,7 +199,7 @@ impl<'a> Collector<'a> {
                 }
             }
             let id = entry.oid.to_owned();
-            if same || self.contents.seen.contains(&id) {
+            if same || self.contents.is_known(&id) {
                 continue;
             }
             let path = joined(&place.path, entry.filename);

@@ -99,6 +99,7 @@ fn upstream(target: &Target, update: &Update) -> Option<Upstream> {
     let follows = update.pair.to.strip_prefix(b"refs/heads/")?;
     Some(Upstream {
         branch: branch.into(),
+        remote: target.remote.name.clone(),
         follows: follows.into(),
     })
 }
@@ -150,6 +151,6 @@ fn set(
     key: &'static str,
     value: &BStr,
 ) -> Result<(), gix::Error> {
-    file.set_raw_value_by("branch", Some(branch), key.to_owned(), BString::from(value))?;
+    file.set_raw_value_by("branch", Some(branch), key, BString::from(value))?;
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::transfer::{
 /// What to push, and where to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "options are given or not")]
 pub struct Input {
     /// The Git directory of the repository, an absolute path.
     #[serde(with = "path_text")]

@@ -46,6 +46,16 @@ impl Default for Env {
 }
 
 impl Env {
+    /// With this as where the server's messages go; `url` has a password.
+    pub fn new(sink: Sink, url: Option<BString>) -> Self {
+        Self {
+            sink,
+            url,
+            #[cfg(test)]
+            hook: None,
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn at(&self, place: &str) {
         if let Some(hook) = &self.hook {
@@ -90,6 +100,9 @@ pub struct Upstream {
     /// The branch here, short.
     #[serde(with = "text::name")]
     pub branch: BString,
+    /// The remote.
+    #[serde(with = "text::name")]
+    pub remote: BString,
     /// The server's, short.
     #[serde(with = "text::name")]
     pub follows: BString,

@@ -4,6 +4,13 @@
 //! temporary ones, and what it lacks follows from that. What a process that goes on keeps is the
 //! list of commits, which need not be made again.
 
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::unix::fs::FileExt as _,
+    sync::{Arc, atomic::Ordering},
+};
+
 use gix::bstr::BString;
 use gix_hash::ObjectId;
 use resume_runtime::{Blocking, Context, ErrorClass, Step, StepError, StepResult, Transition};
@@ -22,7 +29,7 @@ use super::{
     temporary::{self, Place},
 };
 use crate::transfer::{
-    connection::{Command, ConnectionError, Offer, Report},
+    connection::{Command, Commands, ConnectionError, Outgoing, Report},
     refs::push::{Status, Update},
 };
 
@@ -97,7 +104,7 @@ impl Send {
             Some(Kept::Walked(walked)) => (connection(b, &target)?, Some(walked)),
             None => (connection(b, &target)?, None),
         };
-        let updates = self.updates(b, &target, &plan, &opened);
+        let updates = Self::updates(b, &target, &plan, &opened);
         let tips: Vec<ObjectId> = updates
             .iter()
             .filter(|it| it.status == Status::Send)
@@ -119,8 +126,8 @@ impl Send {
         let (done, all) = (walked.sent as u64, walked.commits.len() as u64);
         b.report(done, Some(all));
         let at = b.folder()?.join("increment.pack");
-        let interrupt = std::sync::Arc::clone(b.interrupt());
-        let stopped = || interrupt.load(std::sync::atomic::Ordering::Relaxed);
+        let interrupt = Arc::clone(b.interrupt());
+        let stopped = || interrupt.load(Ordering::Relaxed);
         let size = self.size(b);
         let rest = &walked.commits[walked.sent..];
         let made = increment::next(&target, rest, &walked.tips, size, options, &at, &stopped);
@@ -128,7 +135,7 @@ impl Send {
         b.report_bytes(self.bytes, Some(self.bytes + made.made.bytes));
         b.env().at("made");
         if made.last {
-            self.last(b, &target, updates, opened, made)
+            self.last(b, &target, updates, opened, &made)
         } else {
             self.piece(b, &target, opened, walked, &made)
         }
@@ -148,13 +155,7 @@ impl Send {
     }
 
     /// What becomes of the refs as the server is now.
-    fn updates(
-        &self,
-        b: &Blocking<Push>,
-        target: &Target,
-        plan: &Plan,
-        opened: &Opened,
-    ) -> Vec<Update> {
+    fn updates(b: &Blocking<Push>, target: &Target, plan: &Plan, opened: &Opened) -> Vec<Update> {
         let mut updates = target.decide(&plan.pairs, &plan.expected, b.input(), opened);
         for (now, first) in updates.iter_mut().zip(&plan.first) {
             // The answer to the last push may have been lost.
@@ -196,13 +197,12 @@ impl Send {
             old: Some(at),
             new: None,
         }));
-        let offer = Offer {
+        let offer = Commands {
             shallow: target.shallow_list(),
-            pack: Some(std::sync::Arc::clone(&made.pack)),
             commands,
-            ..Offer::default()
+            ..Commands::default()
         };
-        let report = match self.push(b, target, opened, &offer, made)? {
+        let report = match self.push(b, target, opened, &offer, made, true)? {
             Ok(report) => report,
             Err(again) => return again,
         };
@@ -239,7 +239,7 @@ impl Send {
         target: &Target,
         mut updates: Vec<Update>,
         opened: Opened,
-        made: Increment,
+        made: &Increment,
     ) -> StepResult<Push> {
         let id = b.id().to_owned();
         let send = updates.iter().filter(|it| it.status == Status::Send);
@@ -261,18 +261,17 @@ impl Send {
         let able = opened.session.has("atomic").is_some();
         let together = able && real == 1 && commands.len() > 1;
         let deletes = commands.iter().all(|it| it.new.is_none());
-        let offer = Offer {
+        let offer = Commands {
             shallow: target.shallow_list(),
             atomic: b.input().atomic || together,
             options: b.input().options.clone(),
-            pack: (!deletes).then(|| std::sync::Arc::clone(&made.pack)),
             commands,
         };
         let left: Vec<BString> = offer.commands[real..]
             .iter()
             .map(|it| it.name.clone())
             .collect();
-        let report = match self.push(b, target, opened, &offer, &made)? {
+        let report = match self.push(b, target, opened, &offer, made, !deletes)? {
             Ok(report) => report,
             Err(again) => return again,
         };
@@ -330,12 +329,23 @@ impl Send {
         b: &mut Blocking<Push>,
         target: &Target,
         opened: Opened,
-        offer: &Offer,
+        offer: &Commands,
         made: &Increment,
+        with_pack: bool,
     ) -> Result<Result<Report, StepResult<Push>>, StepError> {
         b.env().at("push");
         let bytes = made.made.bytes;
-        let result = opened.session.push(offer);
+        let pack = with_pack.then(|| Outgoing {
+            bytes: Box::new(Content {
+                file: Arc::clone(&made.pack),
+                at: 0,
+            }),
+            length: bytes,
+        });
+        let (progress, before) = (Arc::clone(b.progress()), self.bytes);
+        let result = opened.session.send(offer, pack, &move |sent| {
+            progress.set_bytes(before + sent, Some(before + bytes));
+        });
         let too_long = match &result {
             Ok(report) => report.unpack.is_some() && says_too_long(&target.said()),
             Err(ConnectionError::Status { status: 413, .. }) => true,
@@ -421,6 +431,20 @@ impl Walked {
     }
 }
 
+/// The content of a file, from its beginning.
+struct Content {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl Read for Content {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(into, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
 /// What the server has for sure.
 fn known(opened: &Opened) -> Vec<ObjectId> {
     let refs = opened.refs.iter().filter_map(|it| it.target);
@@ -436,12 +460,11 @@ enum Answer {
 
 /// What the server says of a ref.
 fn answer(report: &Report, name: &BString) -> Answer {
-    if report.silent {
-        return Answer::Taken;
-    }
-    match report.refs.iter().find(|it| it.0 == *name) {
-        Some((_, None)) => Answer::Taken,
-        Some((_, Some(why))) => Answer::Refused(why.clone()),
+    match report.refs.iter().find(|it| it.name == *name) {
+        Some(it) => match &it.refused {
+            None => Answer::Taken,
+            Some(why) => Answer::Refused(why.clone()),
+        },
         None => Answer::None,
     }
 }

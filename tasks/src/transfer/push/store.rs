@@ -37,7 +37,10 @@ impl Store {
     /// Opens the directory `objects` of a repository.
     pub(crate) fn at(objects: &Path) -> Result<Self, PackError> {
         let handle = odb::at(objects, gix_hash::Kind::Sha1);
-        let handle = handle.and_then(|handle| handle.into_arc());
+        let handle = match handle {
+            Ok(handle) => handle.into_arc(),
+            Err(error) => Err(error),
+        };
         let mut handle = handle.map_err(|source| PackError::Objects {
             path: objects.to_owned(),
             source,

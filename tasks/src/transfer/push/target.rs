@@ -97,7 +97,7 @@ impl Target {
         let shallow = shallow.iter().flat_map(|it| it.iter().copied()).collect();
         let local = Local::of(&repo)?;
         let mut remote = defaults::remote(&repo, &local, Some(input.remote.as_bstr()))?;
-        remote.urls = vec![(input.url.clone(), input.explicit)];
+        let configured = std::mem::take(&mut remote.urls);
         let said = Said::default();
         let (ear, sink) = (Arc::clone(&said), Arc::clone(sink));
         let settings = Settings::of(&repo)?
@@ -112,6 +112,15 @@ impl Target {
                 sink(message);
             }));
         let url = url.unwrap_or(input.url.as_bstr());
+        // What is configured may have a password.
+        let is_it = |it: &&(BString, bool)| {
+            let address = Address::parse_for_push(&it.0, it.1, &settings);
+            address.is_ok_and(|it| it.stored() == url)
+        };
+        let url = configured
+            .iter()
+            .find(is_it)
+            .map_or(url, |it| it.0.as_bstr());
         let address = Address::parse_for_push(url, input.explicit, &settings)?;
         Ok(Self {
             repo,

@@ -178,17 +178,22 @@ pub(crate) fn encode(index: &Index, base: &[u8], target: &[u8], longest: usize) 
     (delta.len() <= longest).then_some(delta)
 }
 
+/// The lowest byte of a number.
+const fn byte(value: usize) -> u8 {
+    value.to_le_bytes()[0]
+}
+
 fn size(delta: &mut Vec<u8>, mut value: usize) {
     while value > 0x7f {
-        delta.push((value & 0x7f) as u8 | 0x80);
+        delta.push(byte(value & 0x7f) | 0x80);
         value >>= 7;
     }
-    delta.push(value as u8);
+    delta.push(byte(value));
 }
 
 fn insert(delta: &mut Vec<u8>, bytes: &[u8]) {
     for piece in bytes.chunks(INSERT) {
-        delta.push(piece.len() as u8);
+        delta.push(byte(piece.len()));
         delta.extend_from_slice(piece);
     }
 }
@@ -202,7 +207,7 @@ fn copy(delta: &mut Vec<u8>, mut place: usize, mut length: usize) {
         let fields = [(place, 0..4_u8), (stated, 4..7)];
         for (value, bits) in fields {
             for (i, bit) in bits.enumerate() {
-                let byte = (value >> (8 * i)) as u8;
+                let byte = byte(value >> (8 * i));
                 if byte != 0 {
                     delta[head] |= 1 << bit;
                     delta.push(byte);
@@ -226,7 +231,7 @@ mod tests {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            (state >> 32) as u8
+            state.to_le_bytes()[4]
         };
         (0..length).map(|_| next()).collect()
     }

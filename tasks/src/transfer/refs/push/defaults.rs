@@ -74,11 +74,14 @@ pub fn remote(
     local: &Local,
     given: Option<&BStr>,
 ) -> Result<Remote, PushError> {
-    let name = given.map(ToOwned::to_owned).unwrap_or_else(|| {
-        let own = short(local).and_then(|branch| string(repo, "branch", branch, "pushRemote"));
-        own.or_else(|| plain(repo, "remote.pushDefault"))
-            .unwrap_or_else(|| fetched_from(repo, local))
-    });
+    let name = given.map_or_else(
+        || {
+            let own = short(local).and_then(|branch| string(repo, "branch", branch, "pushRemote"));
+            own.or_else(|| plain(repo, "remote.pushDefault"))
+                .unwrap_or_else(|| fetched_from(repo, local))
+        },
+        ToOwned::to_owned,
+    );
     let of = |key| strings(repo, "remote", name.as_bstr(), key);
     let (push_urls, urls) = (of("pushurl"), of("url"));
     let configured = !push_urls.is_empty() || !urls.is_empty();

@@ -48,7 +48,7 @@ impl Spec {
         };
         // `@` is a short way to write HEAD.
         let src = if src == b"@" { b"HEAD".as_slice() } else { src };
-        let stars = |side: &[u8]| side.iter().filter(|byte| **byte == b'*').count();
+        let stars = |side: &[u8]| side.find_iter(b"*").count();
         let from = stars(src);
         let to = dst.map_or(from, stars);
         if from > 1 || from != to || (src.is_empty() && dst.is_none_or(<[u8]>::is_empty)) {

@@ -75,7 +75,7 @@ impl Ancestry for Line {
     }
 }
 
-fn status(new: Option<u8>, old: Option<u8>, lease: Option<Option<u8>>, rules: Rules) -> Status {
+fn status(new: Option<u8>, old: Option<u8>, lease: Option<&Option<u8>>, rules: Rules) -> Status {
     let pair = Pair {
         from: new.map(|_| "refs/heads/a".into()),
         new: new.map(oid),
@@ -110,18 +110,18 @@ fn a_lease_decides_alone_and_force_decides_over_it() {
         (b, a, None, plain, Status::Send),
         (a, b, None, plain, Status::NonFastForward),
         (a, b, None, force, Status::Send),
-        (a, b, Some(b), plain, Status::Send),
-        (a, b, Some(c), plain, Status::Stale),
-        (a, b, Some(c), force, Status::Send),
-        (b, a, Some(None), plain, Status::Stale),
-        (b, None, Some(None), plain, Status::Send),
-        (b, None, Some(a), plain, Status::Stale),
-        (None, a, Some(a), plain, Status::Send),
-        (None, a, Some(b), plain, Status::Stale),
+        (a, b, Some(&b), plain, Status::Send),
+        (a, b, Some(&c), plain, Status::Stale),
+        (a, b, Some(&c), force, Status::Send),
+        (b, a, Some(&None), plain, Status::Stale),
+        (b, None, Some(&None), plain, Status::Send),
+        (b, None, Some(&a), plain, Status::Stale),
+        (None, a, Some(&a), plain, Status::Send),
+        (None, a, Some(&b), plain, Status::Stale),
         (None, None, None, plain, Status::Done),
-        (b, b, Some(a), plain, Status::UpToDate),
+        (b, b, Some(&a), plain, Status::UpToDate),
         (a, Some(UNKNOWN), None, plain, Status::FetchFirst),
-        (a, Some(UNKNOWN), Some(Some(UNKNOWN)), plain, Status::Send),
+        (a, Some(UNKNOWN), Some(&Some(UNKNOWN)), plain, Status::Send),
     ] {
         let found = status(new, old, lease, rules);
         assert_eq!(found, expected, "{new:?} {old:?} {lease:?} {rules:?}");
