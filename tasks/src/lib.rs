@@ -9,6 +9,7 @@ pub mod history;
 pub mod pack;
 pub mod transfer;
 
+mod keep;
 mod lock;
 mod ordered;
 mod rename;

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use super::clone::CloneArgs;
 use super::completions::CompletionsArgs;
 use super::exit;
+use super::fetch::FetchArgs;
 use super::man::ManArgs;
 use super::pack::PackArgs;
 use super::push::PushArgs;
@@ -82,6 +83,8 @@ pub(super) enum Command {
     Pack(PackArgs),
     /// Push refs, and what they need, to another repository
     Push(Box<PushArgs>),
+    /// Receive what is new on a server, and move the refs that lead to it
+    Fetch(FetchArgs),
     /// List, show, pause, continue and remove operations
     Resume(ResumeArgs),
     /// Write a completion script for a shell

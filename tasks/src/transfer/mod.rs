@@ -3,6 +3,7 @@
 
 pub mod clone;
 pub mod connection;
+pub mod fetch;
 pub mod missing;
 pub mod obtain;
 pub mod push;

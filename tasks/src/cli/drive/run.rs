@@ -22,6 +22,8 @@ use crate::cli::ui::{Ui, View, text};
 
 /// What ends before that needs no bar.
 const QUIET_FOR: Duration = Duration::from_millis(150);
+/// The kinds of operations that move refs of their repository: one at a time.
+const MOVE_REFS: [&str; 3] = ["merge", "rebase", "fetch"];
 /// Between two looks at the progress.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -99,6 +101,9 @@ where
         scheduler.resume::<M>(&op.id)?
     } else {
         let mut start = Start::new().command(job.command.clone(), directory);
+        if MOVE_REFS.contains(&M::KIND) {
+            start = start.exclusive("refs");
+        }
         for (key, value) in job.metadata {
             start = start.metadata(key, value);
         }

@@ -70,7 +70,7 @@ impl Script {
         }
     }
 
-    fn pack(&self, request: &Request) -> Vec<u8> {
+    fn pack(&self, request: &Request, common: &[ObjectId]) -> Vec<u8> {
         let mut command = Command::new("git");
         command.arg("-C").arg(&self.repository);
         command.args([
@@ -82,6 +82,9 @@ impl Script {
             "--stdout",
         ]);
         command.arg("--delta-base-offset");
+        if request.include_tag {
+            command.arg("--include-tag");
+        }
         if let Some(filter) = &request.filter {
             command.arg(format!("--filter={filter}"));
         }
@@ -91,7 +94,8 @@ impl Script {
             .spawn()
             .unwrap();
         let wants = request.wants.iter().map(|oid| format!("{oid}\n"));
-        let haves = request.haves.iter().map(|oid| format!("^{oid}\n"));
+        let haves = request.haves.iter().chain(common);
+        let haves = haves.map(|oid| format!("^{oid}\n"));
         let input: String = wants.chain(haves).collect();
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(input.as_bytes()).unwrap();
@@ -99,6 +103,15 @@ impl Script {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "git pack-objects: {input}");
         output.stdout
+    }
+}
+
+impl Script {
+    fn has(&self, oid: &ObjectId) -> bool {
+        let mut command = Command::new("git");
+        command.arg("-C").arg(&self.repository);
+        command.args(["cat-file", "-e"]).arg(oid.to_string());
+        command.stderr(Stdio::null()).status().unwrap().success()
     }
 }
 
@@ -145,9 +158,18 @@ impl Source for Script {
     fn fetch(
         self: Box<Self>,
         request: &Request,
-        _: Option<&mut dyn Haves>,
+        haves: Option<&mut dyn Haves>,
     ) -> Result<Answer, ConnectionError> {
         lock(&self.asked).push(request.clone());
+        let mut common = Vec::new();
+        if let Some(haves) = haves {
+            for oid in haves.next(usize::MAX)? {
+                if self.has(&oid) {
+                    haves.common(oid)?;
+                    common.push(oid);
+                }
+            }
+        }
         let fault = {
             let mut faults = lock(&self.faults);
             if faults.is_empty() {
@@ -156,7 +178,7 @@ impl Source for Script {
                 faults.remove(0)
             }
         };
-        let mut pack = self.pack(request);
+        let mut pack = self.pack(request, &common);
         let mut whole = true;
         match fault {
             Fault::Whole => {}

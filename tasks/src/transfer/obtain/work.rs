@@ -8,6 +8,7 @@ use resume_runtime::{Blocking, Resumable, StepError};
 use super::line::Line;
 use super::setback::Loss;
 use super::{Goal, Source};
+use crate::disk::Disk;
 use crate::transfer::missing::Batch;
 use crate::transfer::receive::{Incoming, Parsed};
 use crate::transfer::refs::Objects;
@@ -49,7 +50,7 @@ impl Work {
     pub(super) fn open<M: Resumable>(b: &Blocking<M>, goal: Goal) -> Result<Self, StepError> {
         // So that its folder is nobody else's to look into.
         b.folder()?;
-        prepare(&goal).map_err(|error| about(&goal.own, error))?;
+        prepare(&goal, b).map_err(|error| about(&goal.own, error))?;
         Ok(Self {
             goal,
             source: None,
@@ -74,7 +75,7 @@ impl Work {
     }
 }
 
-fn prepare(goal: &Goal) -> std::io::Result<()> {
+fn prepare(goal: &Goal, disk: &dyn Disk) -> std::io::Result<()> {
     fs::create_dir_all(goal.packs())?;
     let Some(existing) = &goal.existing else {
         return Ok(());
@@ -82,7 +83,13 @@ fn prepare(goal: &Goal) -> std::io::Result<()> {
     let info = goal.objects().join("info");
     fs::create_dir_all(&info)?;
     let line = [existing.as_os_str().as_encoded_bytes(), b"\n"].concat();
-    fs::write(info.join("alternates"), line)
+    let alternates = info.join("alternates");
+    if fs::read(&alternates).is_ok_and(|there| there == line) {
+        return Ok(());
+    }
+    fs::write(&alternates, line)?;
+    // Other steps rely on it.
+    disk.sync(&alternates)
 }
 
 /// Keeps an open connection for the first request of a process.

@@ -13,10 +13,10 @@ use super::RefsError;
 const DEEPEST: usize = 1000;
 
 /// Where a commit comes from.
-pub(super) struct Ancestry {
-    pub(super) parents: Vec<ObjectId>,
+pub(in super::super) struct Ancestry {
+    pub(in super::super) parents: Vec<ObjectId>,
     /// When it was committed, in seconds.
-    pub(super) time: i64,
+    pub(in super::super) time: i64,
 }
 
 /// The objects of a directory, as they were when it was opened.
@@ -68,8 +68,14 @@ impl Objects {
         Err(unreadable(oid, &"too many tags name one another"))
     }
 
+    /// The parents of a commit; none if it is not there.
+    pub fn parents(&self, oid: &oid) -> Result<Vec<ObjectId>, RefsError> {
+        let found = self.ancestry(oid)?;
+        Ok(found.map(|it| it.parents).unwrap_or_default())
+    }
+
     /// The parents and the date of a commit; none if it is not there, or no commit.
-    pub(super) fn ancestry(&self, oid: &oid) -> Result<Option<Ancestry>, RefsError> {
+    pub(in super::super) fn ancestry(&self, oid: &oid) -> Result<Option<Ancestry>, RefsError> {
         let mut buffer = Vec::new();
         let found = self.odb.try_find(oid, &mut buffer);
         let Some(data) = found.map_err(|error| unreadable(oid, &error))? else {

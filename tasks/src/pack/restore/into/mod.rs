@@ -10,7 +10,6 @@
 //! be repaired with, and Git's next `gc` drops what is there twice. Until the refs are written a
 //! `.keep` file holds it against that `gc`.
 
-pub(super) mod keep;
 pub(super) mod names;
 pub(super) mod packed;
 pub(super) mod place;

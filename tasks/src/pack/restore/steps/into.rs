@@ -6,10 +6,11 @@ use gix_hash::ObjectId;
 use resume_runtime::{Context, Step, StepError, StepResult, Transition};
 use serde::{Deserialize, Serialize};
 
-use super::super::into::{Place, keep, packed, place, shallow, symbolic};
+use super::super::into::{Place, packed, place, shallow, symbolic};
 use super::super::machine::{Output, Plan, Restore, Restored, own_dir};
 use super::super::{RestoreError, publish};
 use super::entries::{INDEX, PACK};
+use crate::keep;
 
 /// The state of moving the pack into the repository.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,7 +37,7 @@ impl Step<Restore> for PublishInto {
             if let Some(checksum) = &self.checksum {
                 let repository = place::open(&common_dir)?;
                 let stem = place::stem(&common_dir, checksum);
-                keep::place(&stem, b.id(), &own_dir(b), b)?;
+                keep::place(&stem, b.id(), &own_dir(b), b).map_err(RestoreError::io(&stem))?;
                 if place::is_promised(&repository, source.newest().refs()) {
                     publish::promise(&stem, b)?;
                 }
@@ -74,7 +75,7 @@ impl Step<Restore> for RefsInto {
             shallow::extend(&repository, &refs.shallow, &own, b)?;
             let restored = write(&into, &repository, refs, pack.as_deref(), &own, b)?;
             if let Some(stem) = &stem {
-                keep::release(stem, b.id(), b)?;
+                keep::release(stem, b.id(), b).map_err(RestoreError::io(stem))?;
             }
             if restored.left_out > 0 {
                 b.note(format!(

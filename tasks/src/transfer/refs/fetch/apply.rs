@@ -53,11 +53,14 @@ pub struct Fetched {
 impl Fetched {
     /// Whether a ref is not where it was to be.
     pub fn has_failures(&self) -> bool {
+        self.failures() > 0
+    }
+
+    /// How many refs are not where they were to be.
+    pub fn failures(&self) -> usize {
         let pruned = self.pruned.iter().map(|it| &it.0);
-        self.told
-            .iter()
-            .chain(pruned)
-            .any(|it| it.outcome.is_failure())
+        let all = self.told.iter().chain(pruned);
+        all.filter(|it| it.outcome.is_failure()).count()
     }
 
     /// How many refs have moved.

@@ -159,6 +159,16 @@ impl Remote {
         prefixes
     }
 
+    /// The prefixes of the refs that a server is to list.
+    pub fn asked(&self) -> Vec<BString> {
+        if self.needs_no_list() {
+            // The shortest list there is.
+            vec!["HEAD".into()]
+        } else {
+            self.prefixes()
+        }
+    }
+
     /// Whether the server need not list its refs: objects are named by their ids alone.
     pub fn needs_no_list(&self) -> bool {
         let exact = |spec: &Refspec| spec.exact().is_some();

@@ -77,7 +77,15 @@ impl Line<'_> {
                 .map(|(_, message)| message.to_vec());
             (line.get(..82).map(<[u8]>::to_vec), message)
         };
-        of(&line) == of(last)
+        of(&line) == of(last) && last.ends_with(b"\n")
+    }
+
+    /// Whether `last` is what a power cut has left of it: its first bytes, and zeros.
+    fn is_begun_by(&self, last: &[u8]) -> bool {
+        let begun = last.trim_end_with(|c| c == '\0');
+        // The ids; a date may be another one.
+        let ids = begun.len().min(82);
+        self.render().starts_with(&begun[..ids])
     }
 }
 
@@ -109,12 +117,16 @@ pub(in super::super) fn append(
             .append(true)
             .create(true)
             .open(&path)?;
-        let last = last_line(&mut file)?;
+        let (start, last) = last_line(&mut file)?;
         if !line.is_said_by(&last) {
             let mut bytes = line.render();
             if !last.is_empty() && !last.ends_with(b"\n") {
                 // Whoever wrote it died on the way.
-                bytes.insert(0, b'\n');
+                if line.is_begun_by(&last) {
+                    file.set_len(start)?;
+                } else {
+                    bytes.insert(0, b'\n');
+                }
             }
             file.write_all(&bytes)?;
         }
@@ -123,8 +135,8 @@ pub(in super::super) fn append(
     write().map_err(RefsError::io(&path))
 }
 
-/// The last line of the file, of which no more than the last 64 KiB are looked at.
-fn last_line(file: &mut File) -> io::Result<Vec<u8>> {
+/// The last line of the file, of which no more than the last 64 KiB are looked at, and where it starts.
+fn last_line(file: &mut File) -> io::Result<(u64, Vec<u8>)> {
     let length = file.metadata()?.len();
     let from = length.saturating_sub(64 << 10);
     file.seek(io::SeekFrom::Start(from))?;
@@ -132,5 +144,45 @@ fn last_line(file: &mut File) -> io::Result<Vec<u8>> {
     file.take(64 << 10).read_to_end(&mut tail)?;
     let ended = tail.strip_suffix(b"\n").unwrap_or(&tail);
     let start = ended.rfind_byte(b'\n').map_or(0, |at| at + 1);
-    Ok(tail[start..].to_vec())
+    Ok((from + start as u64, tail[start..].to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tests::fixture::Plain;
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_torn_is_written_again_and_no_line_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let repo = gix::init_bare(dir.path()).unwrap();
+        let committer = Committer::of(&repo);
+        let [a, b] = [b"a", b"b"].map(|c| ObjectId::from_hex(&c.repeat(40)).unwrap());
+        let line = Line {
+            old: a,
+            new: b,
+            committer: &committer,
+            message: "fetch: x".into(),
+        };
+        let name: &BStr = "refs/heads/x".into();
+        let write = || append(dir.path(), name, &line, Logging::Always, &Plain).unwrap();
+        let path = path(dir.path(), name);
+        write();
+        write();
+        let whole = fs::read_to_string(&path).unwrap();
+        assert_eq!(whole.lines().count(), 1);
+        for torn in [&whole[..50], &whole[..100], "", &whole[..whole.len() - 1]] {
+            let zeros = "\0".repeat(whole.len() - torn.len());
+            fs::write(&path, format!("{torn}{zeros}")).unwrap();
+            write();
+            assert_eq!(fs::read_to_string(&path).unwrap(), whole, "{torn}");
+        }
+        // What another one has begun stays what it is.
+        fs::write(&path, "something").unwrap();
+        write();
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            format!("something\n{whole}")
+        );
+    }
 }

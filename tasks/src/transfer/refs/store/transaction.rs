@@ -295,27 +295,34 @@ impl Transaction<'_> {
         if !self.goes_on(done) {
             return Ok(());
         }
+        // Logs are on disk before what they tell: a ref that has moved is not logged again.
+        let logs = Later::new(self.common(), self.disk);
+        let mut logged = Vec::with_capacity(held.len());
         for (at, lock) in held {
-            let it = &moves[at];
-            let Some(new) = it.new else { continue };
-            if let Err((path, error)) = self.write(it, new, lock, &local, later) {
-                let reason = error.to_string();
-                done[at] = Err(NotMoved::Locked { path, reason });
+            match self.log(&moves[at], &local, &logs) {
+                Ok(()) => logged.push((at, lock)),
+                Err((path, error)) => done[at] = Err(unwritten(path, &error)),
+            }
+        }
+        logs.settle().map_err(RefsError::io(self.common()))?;
+        for (at, lock) in logged {
+            let target = lock.target().to_owned();
+            later.note(&target);
+            if local.oid(moves[at].name.as_bstr()) == moves[at].new {
+                continue;
+            }
+            if let Err(error) = lock.put() {
+                done[at] = Err(unwritten(target, &error));
             }
         }
         Ok(())
     }
 
-    /// Moves one ref, unless it was moved already, after its logs.
-    fn write(
-        &self,
-        it: &Move,
-        new: ObjectId,
-        lock: Lock,
-        local: &Local,
-        later: &Later<'_>,
-    ) -> Result<(), (PathBuf, io::Error)> {
-        let name = it.name.as_bstr();
+    /// Tells the logs of a ref that it moves, unless it was moved already.
+    fn log(&self, it: &Move, local: &Local, later: &Later<'_>) -> Result<(), (PathBuf, io::Error)> {
+        let (name, Some(new)) = (it.name.as_bstr(), it.new) else {
+            return Ok(());
+        };
         let mut logs = vec![(self.common(), name)];
         if let Some(through) = &it.through {
             logs.push((self.common(), through.as_bstr()));
@@ -323,12 +330,7 @@ impl Transaction<'_> {
         if local.head() == Some(name) {
             logs.push((self.repo.git_dir(), "HEAD".into()));
         }
-        let target = lock.target().to_owned();
-        later.note(&target);
         if local.oid(name) == Some(new) {
-            for (dir, name) in logs {
-                later.note(&reflog::path(dir, name));
-            }
             return Ok(());
         }
         let line = Line {
@@ -347,7 +349,7 @@ impl Transaction<'_> {
                 other => (path, io::Error::other(other)),
             })?;
         }
-        lock.put().map_err(|error| (target, error))
+        Ok(())
     }
 
     /// Which refs get a log.
@@ -362,6 +364,11 @@ impl Transaction<'_> {
         };
         set.unwrap_or(usual)
     }
+}
+
+fn unwritten(path: PathBuf, error: &io::Error) -> NotMoved {
+    let reason = error.to_string();
+    NotMoved::Locked { path, reason }
 }
 
 /// One of the `others` that can't be there together with `name`: one is a directory for the other.
