@@ -22,13 +22,18 @@
 
 mod common;
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::AtomicBool;
 
-use common::{Arguments, Run, copy, row, try_run};
+use common::{Arguments, Run, copy, row, run, try_run};
 use end_to_end::Scratch;
-use end_to_end::server::HttpServer;
+use end_to_end::server::{HttpServer, Kind};
 use fastrand::Rng;
+use mug::disk::Disk;
+use mug::transfer::receive::{Incoming, To, salvage};
 
 /// A run, with the bytes that the server sent for it.
 #[derive(Clone, Copy)]
@@ -132,7 +137,7 @@ impl Bench {
 
     /// Bytes in all, relative to one clone by git that nothing interrupts.
     fn cuts(&self) {
-        const SHARES: [f64; 6] = [0.05, 0.25, 0.5, 0.75, 0.95, 0.999];
+        const SHARES: [f64; 6] = [0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
         for (filter, options) in [
             (true, &["--bare"][..]),
             (true, &["--bare", "--staged"]),
@@ -145,6 +150,8 @@ impl Bench {
             println!("bytes with cuts, allowFilter {allowed}, {options_text}");
             self.server.behave();
             let whole = self.git(&["--bare"]).sent;
+            let answers = self.server.served_as(Kind::Fetch);
+            let objects = answers.iter().map(|served| served.sent).sum();
             let total = |places: &[u64]| {
                 self.server.forget();
                 self.server.cut_at(places);
@@ -158,13 +165,13 @@ impl Bench {
                 continue;
             }
             row("uninterrupted", [total(&[])]);
-            let one = SHARES.map(|share| total(&[place(whole, share)]));
+            let one = SHARES.map(|share| total(&[place(objects, share)]));
             for (share, ratio) in SHARES.iter().zip(one) {
                 row(&format!("one cut at {:.1} %", share * 100.0), [ratio]);
             }
             let ten = (1..=5).map(|seed| {
                 let mut random = Rng::with_seed(seed);
-                let places: Vec<u64> = (0..10).map(|_| place(whole, random.f64())).collect();
+                let places: Vec<u64> = (0..10).map(|_| place(objects, random.f64())).collect();
                 total(&places)
             });
             row("ten random cuts, five seeds", ten.collect::<Vec<_>>());
@@ -172,6 +179,102 @@ impl Bench {
         self.allow_filter(false);
     }
 }
+
+/// The packs of a repository with a working tree.
+fn packs(repository: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(repository.join("objects/pack")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let is_pack = |path: &PathBuf| path.extension().is_some_and(|it| it == "pack");
+    paths.filter(is_pack).collect()
+}
+
+/// Puts bytes on disk, as an operation does.
+struct Plain;
+
+impl Disk for Plain {
+    fn sync(&self, path: &Path) -> std::io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn sync_tree(&self, dir: &Path) -> std::io::Result<()> {
+        for entry in std::fs::read_dir(dir)? {
+            self.sync(&entry?.path())?;
+        }
+        self.sync(dir)
+    }
+}
+
+/// What a clone does with a pack that is cut: takes it apart as it comes, and makes a
+/// pack of what is whole. In a process of its own, to be measured.
+fn salvage_here(raw: &Path, to: &Path) {
+    let mut incoming = Incoming::new().unwrap();
+    let mut file = File::open(raw).unwrap();
+    let mut block = vec![0; 64 << 10];
+    loop {
+        let read = file.read(&mut block).unwrap();
+        if read == 0 {
+            break;
+        }
+        incoming.feed(&block[..read]).unwrap();
+    }
+    let mut parsed = incoming.end().unwrap();
+    let to = To {
+        objects: &to.join("none"),
+        packs: &to.join("pack"),
+        threads: std::thread::available_parallelism().unwrap().get(),
+        progress: &|_| (),
+        stopped: &AtomicBool::new(false),
+        disk: &Plain,
+    };
+    salvage(raw, &mut parsed, to).unwrap();
+}
+
+impl Bench {
+    /// Prefixes of the pack that git was sent, beside `git index-pack` of what was
+    /// salvaged: it does not take what is cut.
+    fn salvage(&self) {
+        self.git(&["--bare"]);
+        let pack = packs(&self.scratch.join("theirs")).pop().unwrap();
+        let length = pack.metadata().unwrap().len();
+        for share in [0.3, 0.6, 0.9] {
+            let raw = self.scratch.join("prefix");
+            let prefix = File::open(&pack).unwrap().take(place(length, share));
+            let mut prefix = std::io::BufReader::new(prefix);
+            std::io::copy(&mut prefix, &mut File::create(&raw).unwrap()).unwrap();
+            let pair = |_| {
+                let to = self.fresh("salvaged");
+                std::fs::create_dir(&to).unwrap();
+                let mut ours = Command::new(std::env::current_exe().unwrap());
+                ours.arg(SALVAGE).arg(&raw).arg(&to);
+                let ours = run(&mut ours);
+                let made = std::fs::read_dir(to.join("pack")).unwrap();
+                let made = made.map(|entry| entry.unwrap().path());
+                let made = made.filter(|path| path.extension().is_some_and(|it| it == "pack"));
+                let made = made.last().expect("something was salvaged");
+                let mut theirs = self.scratch.command("git", ".");
+                theirs.args(["index-pack", "-o", "salvaged/theirs.idx"]);
+                (ours, run(theirs.arg(made)))
+            };
+            let pairs: Vec<(Run, Run)> = (0..self.pairs).map(pair).collect();
+            println!(
+                "salvage of {:.0} % of the pack beside index-pack, {} pairs: median (spread)",
+                share * 100.0,
+                pairs.len()
+            );
+            row("mug CPU s", pairs.iter().map(|p| p.0.cpu()));
+            row("git CPU s", pairs.iter().map(|p| p.1.cpu()));
+            let ratios = pairs.iter().map(|p| p.0.cpu() / p.1.cpu());
+            row("CPU, mug / git", ratios);
+            let memory = pairs.iter().map(|p| p.0.anonymous);
+            row("mug anonymous memory MiB", memory);
+            let memory = pairs.iter().map(|p| p.1.anonymous);
+            row("git anonymous memory MiB", memory);
+        }
+    }
+}
+
+/// Has this program salvage, instead of measuring.
+const SALVAGE: &str = "--salvage-here";
 
 /// A place in so many bytes; not in their last hundred, which a clone that asks for
 /// less than all at once may never come to.
@@ -186,6 +289,12 @@ fn place(whole: u64, share: f64) -> u64 {
 }
 
 fn main() {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    if let [first, raw, to] = &words[..]
+        && first == SALVAGE
+    {
+        return salvage_here(raw.as_ref(), to.as_ref());
+    }
     let args = Arguments::read("-p end-to-end --bench transfer");
     for repository in &args.repositories {
         println!("== {}", repository.display());
@@ -199,6 +308,9 @@ fn main() {
         }
         if args.wants("cuts") {
             bench.cuts();
+        }
+        if args.wants("salvage") {
+            bench.salvage();
         }
     }
 }

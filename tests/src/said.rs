@@ -14,7 +14,7 @@ pub fn id_told(stderr: &str) -> Option<String> {
     stderr[at..].contains('\n').then_some(id)
 }
 
-/// The line that continues what was paused.
+/// The line that continues what was paused, or has failed.
 ///
 /// # Panics
 ///
@@ -23,7 +23,7 @@ pub fn id_told(stderr: &str) -> Option<String> {
 pub fn printed(output: &Output) -> String {
     let (_, rest) = output
         .stderr
-        .split_once("continue it with:\n\n")
+        .rsplit_once(" with:\n\n")
         .unwrap_or_else(|| panic!("no command to continue with: {output}"));
     rest.lines().next().unwrap_or_default().trim().to_owned()
 }

@@ -40,6 +40,14 @@ impl PackMap {
         Self { offsets, length }
     }
 
+    /// Where the first object begins that does so behind this share of the bytes.
+    pub fn behind(&self, share: f64) -> u64 {
+        let place = self.length as f64 * share;
+        let behind = |offset: &&u64| **offset as f64 >= place;
+        let found = self.offsets.iter().find(behind);
+        found.copied().unwrap_or(self.length - 20)
+    }
+
     /// Where object `number` of so many begins, by its share of all of them.
     pub fn at(&self, share: f64) -> u64 {
         let last = self.offsets.len() - 1;
