@@ -1,1 +1,4 @@
-//! Against git.
+//! Against `git merge-tree`.
+
+mod generated;
+mod labels;
