@@ -57,6 +57,7 @@ pub(super) fn changes(plan: &Plan) -> Result<Vec<Change>, WorktreeError> {
             .collect(),
         options: file::options(&repository)?,
         index: &index,
+        keep: plan.keep,
         found: Refused::default(),
     };
     let changes = if plan.force {
@@ -104,6 +105,7 @@ struct Checker<'a> {
     conflicting: HashSet<&'a BStr>,
     options: gix::index::entry::stat::Options,
     index: &'a gix::index::File,
+    keep: bool,
     found: Refused,
 }
 
@@ -165,7 +167,11 @@ impl Checker<'_> {
                     continue;
                 }
             }
-            if merged && new == Some(old) && found == Found::Same {
+            if merged && new == Some(old) && (found == Found::Same || self.keep) {
+                continue;
+            }
+            if self.keep && merged && !matches!(found, Found::Nothing | Found::Same) {
+                self.found.local.push(change.path);
                 continue;
             }
             changes.push(change);

@@ -66,6 +66,7 @@ pub(super) fn apply(
         gone.insert(stage.path.as_bstr());
     }
     index.remove_entries(|_, path, _| gone.contains(path));
+    smudge(index);
     let mut conflicting: HashSet<&BStr> = HashSet::new();
     for stage in unmerged {
         conflicting.insert(stage.path.as_bstr());
@@ -95,6 +96,23 @@ pub(super) fn apply(
     // What it says of directories is not true any more; what was resolved before neither.
     index.remove_tree();
     index.remove_resolve_undo();
+}
+
+/// An entry as young as the index may be of a file that was changed since, with nothing to show for it:
+/// Git compares contents then. Once the index is younger it would not, so such an entry gets a length
+/// that no such file has, as Git does it.
+fn smudge(index: &mut gix::index::State) {
+    let timestamp = index.timestamp();
+    // Most builds of Git look at whole seconds.
+    let options = gix::index::entry::stat::Options {
+        use_nsec: false,
+        ..Default::default()
+    };
+    for entry in index.entries_mut() {
+        if entry.stat.is_racy(timestamp, options) {
+            entry.stat.size = 0;
+        }
+    }
 }
 
 /// Writes the trees of what the index has, and gives the top one. There must be no conflicts.

@@ -30,6 +30,9 @@ pub struct Plan {
     /// Whether changes of the user's in files that Git knows are dropped, as `git reset --hard` does.
     /// `from` has no meaning then: whatever the index has is taken to the tree.
     pub force: bool,
+    /// With `force`, as `git reset --merge` does: changes in files that are not to be touched stay, and
+    /// in files that are, without a conflict, they are refused.
+    pub keep: bool,
     /// How many threads read objects and write files.
     pub threads: usize,
 }
@@ -46,6 +49,7 @@ impl Plan {
             branch: None,
             unmerged: Vec::new(),
             force: false,
+            keep: false,
             threads,
         }
     }
