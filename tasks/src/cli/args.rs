@@ -10,6 +10,7 @@ use super::completions::CompletionsArgs;
 use super::exit;
 use super::fetch::FetchArgs;
 use super::man::ManArgs;
+use super::merge::MergeArgs;
 use super::pack::PackArgs;
 use super::push::PushArgs;
 use super::resume::ResumeArgs;
@@ -85,6 +86,8 @@ pub(super) enum Command {
     Push(Box<PushArgs>),
     /// Receive what is new on a server, and move the refs that lead to it
     Fetch(FetchArgs),
+    /// Merge a commit into the branch that is checked out
+    Merge(MergeArgs),
     /// List, show, pause, continue and remove operations
     Resume(ResumeArgs),
     /// Write a completion script for a shell

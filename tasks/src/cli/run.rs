@@ -4,7 +4,7 @@ use super::args::{Args, Command};
 use super::error::Error;
 use super::origin::Origin;
 use super::ui::Ui;
-use super::{clone, completions, fetch, limits, man, pack, push, resume};
+use super::{clone, completions, fetch, limits, man, merge, pack, push, resume};
 
 /// Runs what the arguments ask for.
 pub(crate) fn run(args: Args, origin: &Origin, ui: &Ui) -> Result<(), Error> {
@@ -19,6 +19,7 @@ pub(crate) fn run(args: Args, origin: &Origin, ui: &Ui) -> Result<(), Error> {
         Command::Pack(args) => pack::run(args, origin, ui),
         Command::Push(args) => push::run(&args, origin, ui),
         Command::Fetch(args) => fetch::run(args, origin, ui),
+        Command::Merge(args) => merge::run(&args, origin, ui),
         Command::Resume(args) => resume::run(args, origin, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Man(args) => man::run(&args, ui),

@@ -6,7 +6,7 @@ pub(super) mod file;
 mod later;
 pub mod local;
 pub(super) mod packed;
-pub(super) mod reflog;
+pub(crate) mod reflog;
 pub mod transaction;
 
 pub use committer::Committer;

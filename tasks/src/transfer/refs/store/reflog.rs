@@ -26,7 +26,7 @@ pub enum Logging {
 
 impl Logging {
     /// What the value of `core.logAllRefUpdates` means.
-    pub(in super::super) fn parse(value: &BStr) -> Option<Self> {
+    pub(crate) fn parse(value: &BStr) -> Option<Self> {
         if value.eq_ignore_ascii_case(b"always") {
             return Some(Self::Always);
         }
@@ -35,7 +35,7 @@ impl Logging {
     }
 
     /// Whether a log is begun for the ref.
-    pub(in super::super) fn covers(self, name: &BStr) -> bool {
+    pub(crate) fn covers(self, name: &BStr) -> bool {
         let usual = ["refs/heads/", "refs/remotes/", "refs/notes/"];
         match self {
             Self::Never => false,
@@ -48,11 +48,11 @@ impl Logging {
 }
 
 /// One line of a log.
-pub(in super::super) struct Line<'a> {
-    pub(in super::super) old: ObjectId,
-    pub(in super::super) new: ObjectId,
-    pub(in super::super) committer: &'a Committer,
-    pub(in super::super) message: &'a BStr,
+pub(crate) struct Line<'a> {
+    pub(crate) old: ObjectId,
+    pub(crate) new: ObjectId,
+    pub(crate) committer: &'a Committer,
+    pub(crate) message: &'a BStr,
 }
 
 impl Line<'_> {
@@ -90,13 +90,13 @@ impl Line<'_> {
 }
 
 /// The log of a ref.
-pub(in super::super) fn path(git_dir: &Path, name: &BStr) -> PathBuf {
+pub(crate) fn path(git_dir: &Path, name: &BStr) -> PathBuf {
     ref_path(&git_dir.join("logs"), name)
 }
 
 /// Appends `line` to the log of `name` if there is to be one. A line that is the last one already is
 /// not written again.
-pub(in super::super) fn append(
+pub(crate) fn append(
     git_dir: &Path,
     name: &BStr,
     line: &Line<'_>,

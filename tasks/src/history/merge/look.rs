@@ -1,0 +1,246 @@
+//! The merge, made in memory.
+
+use gix_hash::ObjectId;
+use resume_runtime::{Blocking, Context, Step, StepError, StepResult, Transition};
+use serde::{Deserialize, Serialize};
+
+use super::error::MergeError;
+use super::input::{Ended, FastForward, Input, Output};
+use super::machine::{Facts, MESSAGE, Merge, STAGES, Way, keep, own_dir, shared};
+use super::named::Theirs;
+use super::steps::Move;
+use super::{files, message};
+use crate::history::commit::{CommitError, Head};
+use crate::history::engine::{Engine, Labels, Outcome};
+use crate::history::objects;
+use crate::history::worktree::{self, WorktreeError};
+
+/// What an index has for a submodule.
+const SUBMODULE: u32 = 0o160_000;
+
+/// The state of looking.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Look {}
+
+impl Step<Merge> for Look {
+    async fn run(self, cx: &mut Context<'_, Merge>) -> StepResult<Merge> {
+        cx.blocking(|b| {
+            if b.env().abort {
+                return Transition::done(nothing(Ended::Aborted, None));
+            }
+            look(b)
+        })
+        .await
+    }
+}
+
+fn nothing(ended: Ended, at: Option<ObjectId>) -> Output {
+    Output {
+        ended,
+        before: at,
+        after: at,
+        changes: 0,
+        said: Vec::new(),
+    }
+}
+
+fn look(b: &mut Blocking<Merge>) -> StepResult<Merge> {
+    let repository = objects::in_memory(&shared(b)?);
+    if repository.workdir().is_none() {
+        return Err(MergeError::Bare.into());
+    }
+    if let Some(error) = files::in_progress(repository.git_dir()) {
+        return Err(error.into());
+    }
+    let input = b.input().clone();
+    let head = Head::read(&repository)?;
+    let theirs = Theirs::find(&repository, input.commit.as_ref())?;
+    let Some(ours) = head.commit else {
+        return unborn(b, &repository, &input, head, &theirs);
+    };
+    let bases = repository.merge_bases_many(ours, &[theirs.commit]);
+    let bases: Vec<_> = bases
+        .map_err(CommitError::repository)?
+        .into_iter()
+        .map(gix::Id::detach)
+        .collect();
+    if bases.contains(&theirs.commit) {
+        // As Git does.
+        let (own, disk) = (own_dir(b), &*b);
+        files::write_id(repository.git_dir(), "ORIG_HEAD", ours, &own, disk)?;
+        let _ = std::fs::remove_dir_all(own);
+        return Transition::done(nothing(Ended::UpToDate, Some(ours)));
+    }
+    let fast_forward = fast_forward(&repository, &input, &theirs);
+    let is_ahead = bases.contains(&ours);
+    let from = tree(&repository, ours)?;
+    let mut facts = Facts {
+        head,
+        from,
+        theirs: theirs.commit,
+        merge_head: theirs.tag.unwrap_or(theirs.commit),
+        tree: from,
+        clean: true,
+        way: way(&input),
+        no_ff: fast_forward == FastForward::Never,
+        both: true,
+    };
+    if is_ahead && fast_forward != FastForward::Never {
+        facts.tree = tree(&repository, theirs.commit)?;
+        facts.both = false;
+        if facts.way != Way::Squash {
+            facts.way = Way::FastForward;
+        }
+        return begin(b, facts);
+    }
+    if fast_forward == FastForward::Only {
+        return Err(MergeError::NoFastForward.into());
+    }
+    // As in Git: what is in the index would become a part of the merge.
+    let dirt = worktree::dirt(&repository, from)?;
+    if !dirt.staged.is_empty() {
+        return Err(WorktreeError::Overwrites {
+            local: dirt.staged,
+            untracked: Vec::new(),
+            directories: Vec::new(),
+        }
+        .into());
+    }
+    let outcome = merge(b, &repository, &facts, &input)?;
+    facts.tree = outcome.tree;
+    facts.clean = outcome.clean;
+    let text = text(&input, &repository, &theirs, &facts.head);
+    keep_all(b, &outcome, &text)?;
+    objects::save(&repository, &own_dir(b), &*b)?;
+    begin(b, facts)
+}
+
+/// Makes the merge itself.
+fn merge(
+    b: &Blocking<Merge>,
+    repository: &gix::Repository,
+    facts: &Facts,
+    input: &Input,
+) -> Result<Outcome, StepError> {
+    let mut engine = Engine::open(repository, &own_dir(b).join("engine"));
+    let labels = Labels {
+        ours: "HEAD".into(),
+        theirs: input.commit.clone(),
+        base: None,
+    };
+    let Some(ours) = facts.head.commit else {
+        return Err(StepError::fatal("a branch without a commit"));
+    };
+    let outcome = engine.merge_commits(
+        repository,
+        ours,
+        facts.theirs,
+        &labels,
+        input.favor,
+        input.allow_unrelated,
+    )?;
+    if let Some(stage) = outcome.stages.iter().find(|stage| stage.mode == SUBMODULE) {
+        let path = stage.path.clone();
+        return Err(MergeError::Submodule { path }.into());
+    }
+    Ok(outcome)
+}
+
+/// Keeps the conflicts and the message, and tells what Git would have told.
+fn keep_all(b: &mut Blocking<Merge>, outcome: &Outcome, message: &[u8]) -> Result<(), StepError> {
+    let stages = serde_json::to_vec(&outcome.stages).map_err(StepError::fatal)?;
+    keep(b, STAGES, &stages)?;
+    keep(b, MESSAGE, message)?;
+    for message in &outcome.messages {
+        if message.kind.starts_with("CONFLICT") {
+            b.note(plain(&message.text));
+        }
+    }
+    Ok(())
+}
+
+/// What the commit is to say.
+fn text(input: &Input, repository: &gix::Repository, theirs: &Theirs, head: &Head) -> Vec<u8> {
+    if let Some(message) = &input.message {
+        return message.clone().into();
+    }
+    let mut message = message::of(repository, theirs, head);
+    // As in Git: its last line is ended where it is written.
+    message.pop();
+    message.into()
+}
+
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// A branch without a commit gets the other one's.
+fn unborn(
+    b: &mut Blocking<Merge>,
+    repository: &gix::Repository,
+    input: &Input,
+    head: Head,
+    theirs: &Theirs,
+) -> StepResult<Merge> {
+    if input.squash {
+        return Err(MergeError::Unborn { option: "--squash" }.into());
+    }
+    if input.fast_forward == Some(FastForward::Never) {
+        return Err(MergeError::Unborn { option: "--no-ff" }.into());
+    }
+    let facts = Facts {
+        head,
+        from: ObjectId::empty_tree(repository.object_hash()),
+        theirs: theirs.commit,
+        merge_head: theirs.commit,
+        tree: tree(repository, theirs.commit)?,
+        clean: true,
+        way: Way::FastForward,
+        no_ff: false,
+        both: false,
+    };
+    begin(b, facts)
+}
+
+/// Looks whether the working tree can be moved.
+fn begin(b: &mut Blocking<Merge>, facts: Facts) -> StepResult<Merge> {
+    let plan = facts.plan(b)?;
+    let state = worktree::check(b, &plan)?;
+    Transition::to(Move::new(facts, state))
+}
+
+/// What was asked for, or configured.
+fn fast_forward(repository: &gix::Repository, input: &Input, theirs: &Theirs) -> FastForward {
+    if let Some(asked) = input.fast_forward {
+        return asked;
+    }
+    let config = repository.config_snapshot();
+    let set = config.string("merge.ff");
+    if set
+        .as_ref()
+        .is_some_and(|it| it.eq_ignore_ascii_case(b"only"))
+    {
+        return FastForward::Only;
+    }
+    let never = set.is_some() && config.boolean("merge.ff") == Some(false);
+    if never || (theirs.odd_tag && !input.squash) {
+        return FastForward::Never;
+    }
+    FastForward::Allowed
+}
+
+fn way(input: &Input) -> Way {
+    match (input.squash, input.no_commit) {
+        (true, _) => Way::Squash,
+        (false, true) => Way::Stop,
+        (false, false) => Way::Commit,
+    }
+}
+
+fn tree(repository: &gix::Repository, commit: ObjectId) -> Result<ObjectId, StepError> {
+    let commit = repository
+        .find_commit(commit)
+        .map_err(CommitError::repository)?;
+    let tree = commit.tree_id().map_err(CommitError::repository)?;
+    Ok(tree.detach())
+}

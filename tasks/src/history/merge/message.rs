@@ -1,0 +1,64 @@
+//! What the commit of a merge says.
+
+use gix::bstr::{BStr, BString, ByteSlice as _};
+use gix::glob::wildmatch;
+
+use super::named::Theirs;
+use crate::history::commit::Head;
+
+/// The message that Git would give it.
+pub(super) fn of(repository: &gix::Repository, theirs: &Theirs, head: &Head) -> BString {
+    let mut message = format!("Merge {}", theirs.title);
+    let into = head.short();
+    if !is_suppressed(repository, into.as_bstr()) {
+        message.push_str(" into ");
+        message.push_str(&into.to_str_lossy());
+    }
+    message.push('\n');
+    let mut message = BString::from(message);
+    if let Some(body) = theirs.tag.and_then(|tag| tag_body(repository, tag)) {
+        message.push(b'\n');
+        message.extend_from_slice(&body);
+        if !message.ends_with(b"\n") {
+            message.push(b'\n');
+        }
+    }
+    message
+}
+
+/// Whether the branch is one that is not named (`merge.suppressDest`).
+fn is_suppressed(repository: &gix::Repository, branch: &BStr) -> bool {
+    let config = repository.config_snapshot();
+    let set = config.plumbing().strings("merge.suppressDest");
+    let Some(set) = set else {
+        return branch == "main" || branch == "master";
+    };
+    // An empty one takes back those before it.
+    let from = set.iter().rposition(|pattern| pattern.is_empty());
+    set[from.map_or(0, |at| at + 1)..].iter().any(|pattern| {
+        let mode = wildmatch::Mode::NO_MATCH_SLASH_LITERAL;
+        gix::glob::wildmatch(pattern.as_ref(), branch, mode)
+    })
+}
+
+/// What a tag says, without its signature.
+fn tag_body(repository: &gix::Repository, tag: gix_hash::ObjectId) -> Option<BString> {
+    let tag = repository.find_tag(tag).ok()?;
+    let tag = tag.decode().ok()?;
+    let body = tag.message.trim_end();
+    (!body.is_empty()).then(|| body.into())
+}
+
+/// The lines in `MERGE_MSG` that list conflicts.
+pub(super) fn conflicts(paths: &[BString], comment: &[u8]) -> Vec<u8> {
+    let mut lines = vec![b'\n'];
+    lines.extend_from_slice(comment);
+    lines.extend_from_slice(b" Conflicts:\n");
+    for path in paths {
+        lines.extend_from_slice(comment);
+        lines.push(b'\t');
+        lines.extend_from_slice(path);
+        lines.push(b'\n');
+    }
+    lines
+}
