@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use end_to_end::Scratch;
+use end_to_end::line::settings;
 use end_to_end::server::{Fault, GitServer, HttpServer, Kind, Project, Shim};
 use mug::transfer::RemoteRef;
 use mug::transfer::connection::{
@@ -43,13 +44,6 @@ fn target(scratch: &Scratch, name: &str) -> String {
         scratch.git(name, &["config", key, "true"]);
     }
     scratch.join(name).to_str().expect("a name").to_owned()
-}
-
-fn settings(config: &str) -> Settings {
-    let alone = "[credential]\n helper =\n[gitoxide \"credentials\"]\n terminalPrompt = false\n";
-    let settings = Settings::outside().expect("settings");
-    let settings = settings.with_config(&format!("{alone}{config}"));
-    settings.expect("settings")
 }
 
 fn open(url: &str, settings: &Settings) -> Session {

@@ -11,7 +11,9 @@ use super::message::Sink;
 use super::packet::Packets;
 use super::rounds::{Nothing, negotiate};
 use super::wire::Wire;
-use super::{Address, ConnectionError, Haves, Pack, Reply, Request, Settings, refs};
+use super::{
+    Address, Bundles, ConnectionError, Haves, Pack, Reply, Request, Settings, bundles, refs,
+};
 use crate::transfer::RemoteRef;
 use crate::transfer::missing::plan::{Abilities, ByIds};
 
@@ -145,6 +147,14 @@ impl Session {
         };
         let wanted = listed.into_iter();
         Ok(wanted.filter(|it| refs::wanted(it, prefixes)).collect())
+    }
+
+    /// The bundles that the server offers; none if it offers none.
+    pub fn bundles(&mut self) -> Result<Option<Bundles>, ConnectionError> {
+        if self.version < 2 || !self.capabilities.has("bundle-uri") {
+            return Ok(None);
+        }
+        bundles::list(&mut self.packets, &self.capabilities).map(Some)
     }
 
     /// Where the server's own history is cut off, if it is; old protocols only.

@@ -15,6 +15,7 @@ use gix::bstr::ByteSlice as _;
 use super::address::Place;
 use super::{Address, ConnectionError, Outgoing, Service, Settings, send};
 pub(super) use ended::meaning as ended_by;
+pub use http::Download;
 use http::Http;
 use stream::Stream;
 pub(super) use watch::Watch;

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +25,9 @@ use super::watch::Watch;
 const LAST_WORDS: usize = 4 << 10;
 /// So long its last words are waited for.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// So long it may take to end by itself: an ssh may serve others, too.
+const PARTING: Duration = Duration::from_millis(300);
 
 /// What says which repository git works on; a server finds its own.
 const OF_A_REPOSITORY: [&str; 16] = [
@@ -50,6 +54,8 @@ pub(in super::super) struct Process {
     child: Child,
     address: String,
     words: Arc<Mutex<Vec<u8>>>,
+    /// What it says is passed on.
+    heeded: Arc<AtomicBool>,
     /// Says when there are no more of them.
     silent: Receiver<()>,
 }
@@ -232,7 +238,14 @@ fn start(
     };
     let words = Arc::new(Mutex::new(Vec::new()));
     let (tell, silent) = channel();
-    let (kept, sink) = (Arc::clone(&words), Arc::clone(settings.sink()));
+    let heeded = Arc::new(AtomicBool::new(true));
+    let (kept, heed) = (Arc::clone(&words), Arc::clone(&heeded));
+    let said = Arc::clone(settings.sink());
+    let sink: Sink = Arc::new(move |message| {
+        if heed.load(Ordering::Relaxed) {
+            said(message);
+        }
+    });
     let listen = move || {
         listen(stderr, &kept, &sink);
         // Nobody may ask any more.
@@ -246,6 +259,7 @@ fn start(
         child,
         address: address.shown().to_owned(),
         words,
+        heeded,
         silent,
     };
     Stream::new(
@@ -313,7 +327,13 @@ fn last_line(words: &[u8]) -> Option<String> {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Its pipes are closed; one that does not look at them is not waited for.
+        // Its pipes are closed, which it may complain of.
+        self.heeded.store(false, Ordering::Relaxed);
+        let since = Instant::now();
+        while since.elapsed() < PARTING && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        // One that does not look at them is not waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

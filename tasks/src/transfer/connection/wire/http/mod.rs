@@ -4,6 +4,7 @@
 //! it: a thread that nobody listens to any more ends within a second or so.
 
 mod answer;
+mod download;
 mod login;
 mod options;
 mod redirect;
@@ -17,6 +18,7 @@ use gix::bstr::BStr;
 use super::super::{Address, ConnectionError, Outgoing, Service, Settings, send};
 use super::watch::Watch;
 use answer::{Answer, Head};
+pub use download::Download;
 use login::Login;
 use options::{Follow, Options};
 use transfer::{Body, Job};
@@ -51,7 +53,20 @@ impl Http {
         settings: &Settings,
         watch: Watch,
     ) -> Result<Self, ConnectionError> {
-        let mut http = Self {
+        let mut http = Self::new(base, address, service, settings, watch)?;
+        http.first()?;
+        Ok(http)
+    }
+
+    /// Asks for nothing yet.
+    fn new(
+        base: &str,
+        address: &Address,
+        service: Service,
+        settings: &Settings,
+        watch: Watch,
+    ) -> Result<Self, ConnectionError> {
+        Ok(Self {
             base: base.trim_end_matches('/').to_owned(),
             address: address.shown().to_owned(),
             service,
@@ -62,9 +77,7 @@ impl Http {
             worker: Worker::start()?,
             watch,
             answer: None,
-        };
-        http.first()?;
-        Ok(http)
+        })
     }
 
     /// The first request, which redirections may lead elsewhere.
@@ -84,9 +97,7 @@ impl Http {
             self.move_to(base)?;
             url = next;
         }
-        Err(ConnectionError::protocol(
-            "it sends from one place to the next without an end",
-        ))
+        Err(redirect::endless())
     }
 
     /// Asks.
@@ -102,6 +113,9 @@ impl Http {
             let bytes = body.clone();
             http.request(&url, Body::Bytes { bytes, compressed })
         })?;
+        if head.redirects() {
+            return Err(self.failure(&head));
+        }
         self.check_type(&head, "result")
     }
 
@@ -184,7 +198,9 @@ impl Http {
     ) -> Result<Head, ConnectionError> {
         // What is left of the last answer must not be taken for this one's.
         self.answer = None;
+        let once = self.service == Service::ReceivePack && !matches!(body, Body::None);
         let job = Job {
+            once,
             url: url.to_owned(),
             headers: self.headers(&body),
             body,
@@ -199,9 +215,12 @@ impl Http {
 
     fn headers(&self, body: &Body) -> Vec<String> {
         let name = self.service.program();
+        if let Body::Part(headers) = body {
+            return headers.clone();
+        }
         let mut headers = vec!["Pragma: no-cache".to_owned()];
         match body {
-            Body::None => {}
+            Body::None | Body::Part(_) => {}
             Body::Bytes { .. } | Body::Stream { .. } => {
                 headers.push(format!("Content-Type: application/x-{name}-request"));
                 headers.push(format!("Accept: application/x-{name}-result"));

@@ -2,6 +2,8 @@
 
 use gix::bstr::BStr;
 
+use super::super::super::ConnectionError;
+
 /// The absolute URL that `location` means in an answer of `url`; none if it leaves HTTP.
 pub(super) fn resolve(url: &str, location: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
@@ -24,6 +26,11 @@ pub(super) fn resolve(url: &str, location: &str) -> Option<String> {
     // A login in it would be one that nobody has checked.
     let host = next.split_once("://")?.1.split('/').next()?;
     (clean && !host.contains('@')).then_some(next)
+}
+
+/// There are too many of them.
+pub(super) fn endless() -> ConnectionError {
+    ConnectionError::protocol("it sends from one place to the next without an end")
 }
 
 /// Whether both are of one server.

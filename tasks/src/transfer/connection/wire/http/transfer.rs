@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use curl::easy::{Easy2, List, ReadError, SeekResult, WriteError};
+use curl::easy::{Easy2, List, NetRc, ReadError, SeekResult, WriteError};
 
 use super::super::super::{ConnectionError, send};
 use super::answer::{Event, Head, Pulse};
@@ -26,12 +26,17 @@ pub(super) struct Job {
     pub(super) body: Body,
     pub(super) options: Options,
     pub(super) login: Option<Account>,
+    /// It must not be made twice: curl makes one again by itself when a connection that was used
+    /// before breaks under it.
+    pub(super) once: bool,
 }
 
 /// What goes with a request.
 pub(super) enum Body {
     /// Nothing: a GET.
     None,
+    /// The same with these headers, for a file or a part of it.
+    Part(Vec<String>),
     /// These bytes.
     Bytes {
         /// As they go.
@@ -203,8 +208,13 @@ fn set_up(
     easy.buffer_size(BLOCK)?;
     easy.tcp_keepalive(true)?;
     easy.tcp_nodelay(true)?;
-    easy.accept_encoding("")?;
+    if !matches!(job.body, Body::Part(_)) {
+        easy.accept_encoding("")?;
+    }
+    // A login that the user has written down for all programs.
+    easy.netrc(NetRc::Optional)?;
     easy.http_09_allowed(false)?;
+    easy.fresh_connect(job.once)?;
     let mut headers = List::new();
     for header in job.headers.iter().chain(&options.headers) {
         headers.append(header)?;
@@ -217,12 +227,12 @@ fn set_up(
         easy.http_auth(&login.method())?;
     }
     // The first request is sent elsewhere by hand.
-    let is_get = matches!(job.body, Body::None);
+    let is_get = matches!(job.body, Body::None | Body::Part(_));
     easy.follow_location(options.follow == Follow::All && !is_get)?;
     easy.max_redirections(20)?;
     let mut source = Source::default();
     match job.body {
-        Body::None => easy.get(true)?,
+        Body::None | Body::Part(_) => easy.get(true)?,
         Body::Bytes { bytes: body, .. } => {
             easy.post(true)?;
             easy.post_field_size(body.len() as u64)?;
@@ -274,9 +284,11 @@ fn meaning(
         return ConnectionError::Unsupported { what: reason };
     }
     if error.is_too_many_redirects() {
-        return ConnectionError::protocol("it sends from one place to the next without an end");
+        return super::redirect::endless();
     }
-    if told {
+    // It was reached: it answers too little, or none at all.
+    let reached = error.is_got_nothing() || error.is_recv_error() || error.is_send_error();
+    if told || reached {
         return ConnectionError::Lost { reason };
     }
     ConnectionError::Unreachable { host, reason }
