@@ -1,31 +1,32 @@
 //! Resolving deltas: which object each of them makes.
 //!
 //! From each whole object, all that is made of it, directly or along a chain, is made in one go:
-//! depth first, each base once. Threads take whole objects in the pack's order. A delta that names
-//! its base by id waits until an object of that id is met, wherever in the pack it is. What then
-//! still waits has its base outside of the pack, or nowhere.
+//! depth first, each base once. Threads take whole objects in the pack's order, and when there are
+//! no more, branches of what the others have. A delta that names its base by id waits until an
+//! object of that id is met, wherever in the pack it is. What then still waits has its base outside
+//! of the pack, or nowhere.
+//!
+//! A thread keeps the bases on its way within a budget, and makes those that it had to give up again
+//! when they are needed. Only one thread at a time holds more than that: a pack may be made to be
+//! large in memory, but not as many times as there are threads.
 //!
 //! An object's id is computed from its content. So a damaged pack, or one that lies, never makes an
 //! object pass for another; all that it can do is to make one that nobody asked for.
 
 mod outside;
+mod share;
 mod tree;
 mod worker;
 
 use std::{
     path::Path,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{
-            AtomicBool, AtomicUsize,
-            Ordering::{Relaxed, SeqCst},
-        },
-    },
+    sync::{Mutex, PoisonError, atomic::AtomicBool},
 };
 
 use super::{ReceiveError, table::Link, table::Table, table::UNKNOWN};
 use crate::pack::source::{Kind, Oid};
 pub(super) use outside::Outside;
+use share::{Guard, Job, Work};
 use tree::Tree;
 use worker::Worker;
 
@@ -57,7 +58,8 @@ struct Shared<'a> {
     tree: Tree,
     how: How<'a>,
     results: Mutex<Results>,
-    next: AtomicUsize,
+    /// Who holds it may use much memory.
+    heavy: Mutex<()>,
 }
 
 struct Results {
@@ -101,13 +103,12 @@ pub(super) fn resolve(
         tree,
         how,
         results: Mutex::new(results),
-        next: AtomicUsize::new(0),
+        heavy: Mutex::new(()),
     };
     let mut ended = shared.run(&roots, None);
     let waiting = shared.tree.waiting();
     if ended.is_ok() && !waiting.is_empty() {
         let roots: Vec<Root> = waiting.into_iter().map(Root::Outside).collect();
-        shared.next.store(0, SeqCst);
         ended = shared.run(&roots, Some(objects));
     }
     let results = shared.results.into_inner();
@@ -126,22 +127,29 @@ pub(super) fn resolve(
 impl Shared<'_> {
     /// Goes through `roots` on all threads.
     fn run(&self, roots: &[Root], objects: Option<&Path>) -> Result<(), ReceiveError> {
-        let work = || -> Result<(), ReceiveError> {
+        let threads = self.how.threads.max(1);
+        let work = Work::new(roots.len(), threads);
+        let thread = || -> Result<(), ReceiveError> {
+            let _guard = Guard(&work);
             let outside = objects.map(Outside::open).transpose()?;
-            let mut worker = Worker::new(self, outside);
-            while let Some(root) = roots.get(self.next.fetch_add(1, Relaxed)) {
-                worker.grow(root)?;
+            let mut worker = Worker::new(self, &work, outside);
+            while let Some(job) = work.take() {
+                match job {
+                    Job::Root(root) => worker.grow(&roots[root])?,
+                    Job::Part(part) => worker.go_on(part)?,
+                }
             }
             worker.hand_over();
             Ok(())
         };
-        let more = self.how.threads.clamp(1, roots.len().max(1)) - 1;
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..more)
-                .filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok())
-                .collect();
-            let own = work();
-            let others = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
+            let start = |_| {
+                let started = std::thread::Builder::new().spawn_scoped(scope, thread);
+                started.inspect_err(|_| work.one_less()).ok()
+            };
+            let others: Vec<_> = (1..threads).filter_map(start).collect();
+            let own = thread();
+            let others = others.into_iter().map(std::thread::ScopedJoinHandle::join);
             others.fold(own, |ended, other| {
                 ended.and(other.unwrap_or(Err(ReceiveError::Panicked)))
             })

@@ -26,6 +26,9 @@ pub(super) struct Children {
     named: Range<usize>,
 }
 
+/// So many deltas of one base are worth to be divided.
+const WORTHWHILE: usize = 8;
+
 impl Tree {
     /// Turns the links of `table` around.
     pub(super) fn of(table: &Table) -> Self {
@@ -123,6 +126,29 @@ impl Tree {
 }
 
 impl Children {
+    /// All of them, so that none are left.
+    pub(super) fn take_all(&mut self) -> Self {
+        let all = self.clone();
+        self.near.start = self.near.end;
+        self.named.start = self.named.end;
+        all
+    }
+
+    /// Half of them, if they are worth the trouble.
+    pub(super) fn take_half(&mut self) -> Option<Self> {
+        let len = self.near.len();
+        if len < WORTHWHILE {
+            return None;
+        }
+        let middle = self.near.end - len / 2;
+        let half = Self {
+            near: middle..self.near.end,
+            named: 0..0,
+        };
+        self.near.end = middle;
+        Some(half)
+    }
+
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.near.is_empty() && self.named.is_empty()

@@ -1,11 +1,15 @@
 //! One thread's way through the deltas.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{MutexGuard, PoisonError, atomic::Ordering::Relaxed};
 
 use gix_hash::ObjectId;
 use gix_zlib::{Inflate, Status};
 
-use super::{Outside, Root, Shared, tree::Children};
+use super::{
+    Outside, Root, Shared,
+    share::{Part, Work},
+    tree::Children,
+};
 use crate::{
     pack::{
         delta,
@@ -17,10 +21,12 @@ use crate::{
 /// The largest object that is made in memory. Git makes no deltas of files this large by default.
 const LARGEST: u64 = 2 << 30;
 /// The bytes of bases that a thread keeps.
-const KEPT: usize = 24 << 20;
+const KEPT: usize = 6 << 20;
+/// With more than this, a thread has to be the only one.
+const HEAVY: u64 = if cfg!(test) { 4 << 20 } else { 64 << 20 };
 /// The buffers that a thread keeps for later, and the largest of them.
 const SPARE: usize = 8;
-const SPARE_BYTES: usize = 1 << 20;
+const SPARE_BYTES: usize = 256 << 10;
 /// So many results are handed over at once.
 const FOUND: usize = 2048;
 
@@ -29,7 +35,10 @@ const CHANGED: &str = "its compressed content is not what was received";
 
 pub(super) struct Worker<'a> {
     shared: &'a Shared<'a>,
+    work: &'a Work,
     outside: Option<Outside>,
+    /// While it holds much.
+    heavy: Option<MutexGuard<'a, ()>>,
     inflate: Inflate,
     /// The instructions of the present delta; longer than they are.
     delta: Vec<u8>,
@@ -43,7 +52,7 @@ pub(super) struct Worker<'a> {
 
 /// A base whose deltas are being made.
 struct Base {
-    /// None where it lies outside of the pack.
+    /// None where it cannot be made again from the pack, so that its content must stay.
     entry: Option<u32>,
     /// Its content, unless that is not needed, or was given up to save memory.
     bytes: Option<Vec<u8>>,
@@ -51,10 +60,12 @@ struct Base {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(shared: &'a Shared<'a>, outside: Option<Outside>) -> Self {
+    pub(super) fn new(shared: &'a Shared<'a>, work: &'a Work, outside: Option<Outside>) -> Self {
         Self {
             shared,
+            work,
             outside,
+            heavy: None,
             inflate: Inflate::default(),
             delta: Vec::new(),
             chain: Vec::new(),
@@ -103,13 +114,63 @@ impl<'a> Worker<'a> {
             }
         };
         self.push(base.0, base.1, base.2);
+        self.climb(kind)
+    }
+
+    /// Goes on with what another thread has left.
+    pub(super) fn go_on(&mut self, part: Part) -> Result<(), ReceiveError> {
+        self.push(None, Some(part.bytes), part.children);
+        self.climb(part.kind)
+    }
+
+    fn climb(&mut self, kind: Kind) -> Result<(), ReceiveError> {
         while !self.chain.is_empty() {
             if self.shared.how.stopped.load(Relaxed) {
                 return Err(ReceiveError::Stopped);
             }
+            if self.work.is_wanted() {
+                self.share(kind);
+            }
             self.step(kind);
+            if self.kept as u64 + (self.delta.len() as u64) < HEAVY {
+                self.heavy = None;
+            }
         }
         Ok(())
+    }
+
+    /// Leaves deltas to a thread that waits: those of the lowest base that has any, since with those
+    /// of the bases above there is something left to do here; or half of those of the only one.
+    fn share(&mut self, kind: Kind) {
+        let Some((top, lower)) = self.chain.split_last_mut() else {
+            return;
+        };
+        let free = |base: &&mut Base| {
+            base.entry.is_some() && base.bytes.is_some() && !base.children.is_empty()
+        };
+        let (bytes, children) = if let Some(base) = lower.iter_mut().find(free) {
+            let bytes = base.bytes.take().unwrap_or_default();
+            self.kept -= bytes.len();
+            (bytes, base.children.take_all())
+        } else if let (Some(bytes), Some(half)) = (&top.bytes, top.children.take_half()) {
+            (bytes.clone(), half)
+        } else {
+            return;
+        };
+        self.work.give(Part {
+            kind,
+            bytes,
+            children,
+        });
+    }
+
+    /// Waits until this thread may use so much memory more than it does.
+    fn weigh(&mut self, more: u64) {
+        let held = self.kept as u64 + self.delta.len() as u64;
+        if self.heavy.is_none() && held.saturating_add(more) > HEAVY {
+            let heavy = self.shared.heavy.lock();
+            self.heavy = Some(heavy.unwrap_or_else(PoisonError::into_inner));
+        }
     }
 
     /// Makes one delta of the present base, or leaves the base if there are no more.
@@ -164,13 +225,15 @@ impl<'a> Worker<'a> {
     fn apply(&mut self, base: usize, entry: u32, out: &mut Vec<u8>) -> Result<(), &'static str> {
         let mut delta = std::mem::take(&mut self.delta);
         let read = self.content(entry, &mut delta);
-        let base = self.chain[base].bytes.as_deref().unwrap_or_default();
         let made = read.and_then(|len| {
             let delta = &delta[..len];
             // Before memory is taken for it.
-            if delta::sizes(delta)?.1 > LARGEST {
+            let size = delta::sizes(delta)?.1;
+            if size > LARGEST {
                 return Err(TOO_LARGE);
             }
+            self.weigh(size + len as u64);
+            let base = self.chain[base].bytes.as_deref().unwrap_or_default();
             out.clear();
             delta::apply(base, delta, out, |_, _, _| {})
         });
@@ -191,6 +254,7 @@ impl<'a> Worker<'a> {
         if head.size > LARGEST {
             return Err(TOO_LARGE);
         }
+        self.weigh(head.size);
         if out.len() < size {
             let more = size - out.len();
             out.try_reserve(more)

@@ -123,62 +123,118 @@ fn an_empty_pack_is_no_pack() {
     assert_eq!((received.objects, received.pack), (0, None));
 }
 
+fn id(content: &[u8]) -> String {
+    gix_object::compute_hash(gix_hash::Kind::Sha1, gix_object::Kind::Blob, content)
+        .unwrap()
+        .to_string()
+}
+
+/// A size as deltas have it.
+fn leb(mut n: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    while n > 0x7f {
+        out.push((n & 0x7f) as u8 | 0x80);
+        n >>= 7;
+    }
+    out.push(n as u8);
+    out
+}
+
+/// A distance as entries have it.
+fn before(distance: usize) -> Vec<u8> {
+    let mut bytes = vec![(distance & 0x7f) as u8];
+    let mut rest = distance >> 7;
+    while rest > 0 {
+        rest -= 1;
+        bytes.insert(0, (rest & 0x7f) as u8 | 0x80);
+        rest >>= 7;
+    }
+    bytes
+}
+
+/// The delta that puts another first byte before the rest of `size` bytes.
+fn first_byte(size: usize, first: u8) -> Vec<u8> {
+    let mut delta = [leb(size), leb(size), vec![1, first]].concat();
+    let mut at = 1;
+    while at < size {
+        let length = (size - at).min(0xff_ffff);
+        delta.push(0xff);
+        delta.extend(&(at as u32).to_le_bytes());
+        delta.extend(&(length as u32).to_le_bytes()[..3]);
+        at += length;
+    }
+    delta
+}
+
+/// Entries, and the ids of their objects.
+#[derive(Default)]
+struct Made {
+    entries: Vec<Vec<u8>>,
+    ids: BTreeSet<String>,
+}
+
+impl Made {
+    fn whole(&mut self, content: &[u8]) -> usize {
+        self.ids.insert(id(content));
+        let size = content.len() as u64;
+        self.entries.push(entry(3, size, b"", content));
+        self.entries.len() - 1
+    }
+
+    /// A delta of the entry `base` that makes `content`, which differs in the first byte.
+    fn delta(&mut self, base: usize, content: &[u8]) -> usize {
+        self.ids.insert(id(content));
+        let delta = first_byte(content.len(), content[0]);
+        let distance = self.entries[base..].iter().map(Vec::len).sum();
+        let size = delta.len() as u64;
+        self.entries.push(entry(6, size, &before(distance), &delta));
+        self.entries.len() - 1
+    }
+
+    /// Receives it all.
+    fn check(&self, threads: usize) {
+        let bytes = pack_of(self.entries.len() as u32, &self.entries);
+        let case = Case::new();
+        let mut parsed = case.parse(&bytes, 1 << 20);
+        let received = case.to(threads, |to| finish(&case.raw(), &mut parsed, to));
+        assert_eq!(case.ids(&received.unwrap()), self.ids);
+    }
+}
+
 #[test]
 fn long_chains_of_large_objects_are_made_within_bounds() {
     // Each version is a delta of the one before, and twice a base, so that bases that were given up
-    // are needed again.
-    let size: u64 = 3 << 20;
-    let mut content: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
-    let leb = |mut n: u64| {
-        let mut out = Vec::new();
-        while n > 0x7f {
-            out.push((n & 0x7f) as u8 | 0x80);
-            n >>= 7;
+    // are needed again; and two threads need much memory at once.
+    let mut made = Made::default();
+    for side in 0..2_u8 {
+        let mut content: Vec<u8> = (0..3_u32 << 20).map(|n| (n % 251) as u8).collect();
+        content[1] = side;
+        let mut base = made.whole(&content);
+        for n in 1..20 {
+            content[0] = n;
+            let next = made.delta(base, &content);
+            content[0] = n + 100;
+            made.delta(base, &content);
+            base = next;
         }
-        out.push(n as u8);
-        out
-    };
-    let id = |content: &[u8]| {
-        gix_object::compute_hash(gix_hash::Kind::Sha1, gix_object::Kind::Blob, content)
-            .unwrap()
-            .to_string()
-    };
-    let mut entries = vec![entry(3, size, b"", &content)];
-    let mut expected = BTreeSet::from([id(&content)]);
-    // Copies all but the first byte, which is inserted.
-    let delta = |first: u8| {
-        let mut delta = [leb(size), leb(size)].concat();
-        delta.extend([1, first]);
-        delta.extend([0xf1, 1, 0xff, 0xff, 0x2f]);
-        delta
-    };
-    let before = |distance: usize| {
-        let mut bytes = vec![(distance & 0x7f) as u8];
-        let mut rest = distance >> 7;
-        while rest > 0 {
-            rest -= 1;
-            bytes.insert(0, (rest & 0x7f) as u8 | 0x80);
-            rest >>= 7;
-        }
-        bytes
-    };
-    let mut distance = entries[0].len();
-    for n in 0..20 {
-        let (aside, on) = (2 * n + 1, 2 * n + 2);
-        let mut make = |first: u8, distance: usize| {
-            content[0] = first;
-            expected.insert(id(&content));
-            let delta = delta(first);
-            entries.push(entry(6, delta.len() as u64, &before(distance), &delta));
-            entries.last().unwrap().len()
-        };
-        // The base's distance grows by the sibling; the chain goes on from the first.
-        let chain = make(on, distance);
-        let sibling = make(aside + 100, distance + chain);
-        distance = chain + sibling;
     }
-    let bytes = pack_of(u32::try_from(entries.len()).unwrap(), &entries);
-    let case = Case::new();
-    let received = case.finish(&bytes).unwrap();
-    assert_eq!(case.ids(&received), expected);
+    for threads in [1, 2, 3] {
+        made.check(threads);
+    }
+}
+
+#[test]
+fn the_deltas_of_one_object_are_divided_among_threads() {
+    let mut content = b"\xffthe one that all are made of".to_vec();
+    let mut made = Made::default();
+    let base = made.whole(&content);
+    for n in 0..120 {
+        content[0] = n;
+        let on = made.delta(base, &content);
+        content[0] = n + 128;
+        made.delta(if n % 3 == 0 { on } else { base }, &content);
+    }
+    for threads in [1, 2, 8] {
+        made.check(threads);
+    }
 }
