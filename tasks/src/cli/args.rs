@@ -13,6 +13,7 @@ use super::man::ManArgs;
 use super::merge::MergeArgs;
 use super::pack::PackArgs;
 use super::push::PushArgs;
+use super::rebase::RebaseArgs;
 use super::resume::ResumeArgs;
 use super::version;
 
@@ -88,6 +89,8 @@ pub(super) enum Command {
     Fetch(FetchArgs),
     /// Merge a commit into the branch that is checked out
     Merge(MergeArgs),
+    /// Pick the commits of a branch onto another base
+    Rebase(RebaseArgs),
     /// List, show, pause, continue and remove operations
     Resume(ResumeArgs),
     /// Write a completion script for a shell

@@ -3,8 +3,8 @@
 //! - [`args`]: what can be typed; [`exit`]: what comes back; [`error`]: what is
 //!   said when it does not work;
 //! - [`mod@run`]: from arguments to a command; [`limits`]: what it may have open;
-//! - [`clone`], [`mod@fetch`], [`merge`], [`pack`], [`push`], [`resume`], [`completions`],
-//!   [`man`]: the commands; [`version`]: which build this is;
+//! - [`clone`], [`mod@fetch`], [`merge`], [`pack`], [`push`], [`rebase`], [`resume`],
+//!   [`completions`], [`man`]: the commands; [`version`]: which build this is;
 //! - [`drive`]: an operation under bars and signals; [`again`]: the command that
 //!   continues it; [`place`]: where operations are looked for.
 
@@ -24,6 +24,7 @@ mod pack;
 mod path;
 mod place;
 mod push;
+mod rebase;
 mod resume;
 mod run;
 mod ui;

@@ -4,7 +4,7 @@ use super::args::{Args, Command};
 use super::error::Error;
 use super::origin::Origin;
 use super::ui::Ui;
-use super::{clone, completions, fetch, limits, man, merge, pack, push, resume};
+use super::{clone, completions, fetch, limits, man, merge, pack, push, rebase, resume};
 
 /// Runs what the arguments ask for.
 pub(crate) fn run(args: Args, origin: &Origin, ui: &Ui) -> Result<(), Error> {
@@ -20,6 +20,7 @@ pub(crate) fn run(args: Args, origin: &Origin, ui: &Ui) -> Result<(), Error> {
         Command::Push(args) => push::run(&args, origin, ui),
         Command::Fetch(args) => fetch::run(args, origin, ui),
         Command::Merge(args) => merge::run(&args, origin, ui),
+        Command::Rebase(args) => rebase::run(&args, origin, ui),
         Command::Resume(args) => resume::run(args, origin, ui),
         Command::Completions(args) => completions::run(&args, ui),
         Command::Man(args) => man::run(&args, ui),

@@ -8,7 +8,7 @@ use gix::prelude::FindExt as _;
 use gix::validate::path::component::Options;
 use gix_hash::ObjectId;
 
-use crate::checkout::{Refusal, check_name};
+use crate::checkout::{Refusal, check_name, protect};
 
 /// Git's own limit (`core.maxTreeDepth`).
 const DEEPEST: usize = 2_048;
@@ -45,6 +45,15 @@ struct Pending {
     depth: usize,
     old: Option<ObjectId>,
     new: Option<ObjectId>,
+}
+
+/// The changes from one tree to another, with the names that the repository allows.
+pub(in crate::history) fn changes(
+    repository: &gix::Repository,
+    from: ObjectId,
+    to: ObjectId,
+) -> Result<Vec<Change>, Refusal> {
+    between(repository, from, to, protect(repository))
 }
 
 /// The changes from the tree `from` to the tree `to`, sorted by path. What comes new is looked at: a tree

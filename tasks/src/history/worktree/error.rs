@@ -136,7 +136,7 @@ fn overwritten(local: &[BString], untracked: &[BString], directories: &[BString]
 }
 
 /// The first of some paths, quoted and escaped.
-pub(super) fn listed(paths: &[BString]) -> String {
+pub(in crate::history) fn listed(paths: &[BString]) -> String {
     let mut text: Vec<String> = paths
         .iter()
         .take(LISTED)

@@ -24,6 +24,17 @@ pub(super) fn read(path: &Path) -> Result<gix::index::File, WorktreeError> {
     Ok(index)
 }
 
+/// Reads the index of `repository`; an empty one where there is none.
+pub fn read_index(repository: &gix::Repository) -> Result<gix::index::File, WorktreeError> {
+    read(&repository.git_dir().join("index"))
+}
+
+/// The paths with conflicts, each once.
+pub fn conflicts(repository: &gix::Repository) -> Result<Vec<BString>, WorktreeError> {
+    let index = read_index(repository)?;
+    Ok(unmerged(&index))
+}
+
 /// What the index has at `path`, without conflicts.
 pub(super) fn side(index: &gix::index::State, path: &BStr) -> Option<Side> {
     let at = index.entry_index_by_path_and_stage(path, EntryStage::Unconflicted)?;

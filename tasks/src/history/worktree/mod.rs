@@ -39,5 +39,8 @@ pub use advance::{Advance, Transition};
 pub use check::check;
 pub use dirt::{Dirt, dirt};
 pub use error::WorktreeError;
-pub use index::write_tree;
+pub use index::{conflicts, read_index, write_tree};
 pub use plan::Plan;
+
+pub(super) use changes::{Change, Side, changes};
+pub(super) use error::listed;

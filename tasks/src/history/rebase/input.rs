@@ -1,0 +1,75 @@
+//! What is asked for, and what comes of it.
+
+use std::path::PathBuf;
+
+use gix::bstr::BString;
+use gix_hash::ObjectId;
+use resume_runtime::path_text;
+use serde::{Deserialize, Serialize};
+
+use crate::transfer::text;
+
+/// What to rebase.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// The Git directory, an absolute path; of a linked worktree its own.
+    #[serde(with = "path_text")]
+    pub git_dir: PathBuf,
+    /// Whose commits are left out; the branch's upstream if none is given.
+    #[serde(default)]
+    pub upstream: Option<String>,
+    /// What is rebased instead of `HEAD`.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// What it is rebased onto; the upstream if nothing is given.
+    #[serde(default)]
+    pub onto: Option<String>,
+    /// Whether all commits are rebased, down to the first.
+    #[serde(default)]
+    pub root: bool,
+}
+
+/// What to do with an operation that waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wish {
+    /// Go on with what the user made of the conflict.
+    #[default]
+    Continue,
+    /// Leave the commit out.
+    Skip,
+    /// Put everything back as it was.
+    Abort,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// The branch has its new commits.
+    Rebased,
+    /// There was nothing to do.
+    UpToDate,
+    /// The user gave it up.
+    Aborted,
+    /// The user finished it with Git.
+    FinishedWithGit,
+    /// The user gave it up with Git.
+    AbortedWithGit,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// How it ended.
+    pub end: End,
+    /// The branch, in full; none where `HEAD` named a commit.
+    #[serde(with = "text::maybe_name")]
+    pub branch: Option<BString>,
+    /// Its commit now.
+    #[serde(with = "text::oid")]
+    pub head: ObjectId,
+    /// Commits that were made.
+    pub picked: u64,
+    /// Commits that were left out, since their changes are there already.
+    pub dropped: u64,
+}

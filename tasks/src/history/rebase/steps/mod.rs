@@ -1,0 +1,15 @@
+//! The steps, in order.
+
+mod close;
+mod look;
+mod pick;
+mod prepare;
+mod resolve;
+mod settle;
+
+pub(super) use close::Close;
+pub(super) use look::{Look, Move};
+pub(super) use pick::Pick;
+pub(super) use prepare::Prepare;
+pub(super) use resolve::Resolve;
+pub(super) use settle::Settle;

@@ -1,0 +1,233 @@
+//! `HEAD`, the branch, and Git's folder.
+
+use gix::bstr::BString;
+use gix_hash::ObjectId;
+use resume_runtime::{Blocking, Context, Step, StepError, StepResult, Transition};
+use serde::{Deserialize, Serialize};
+
+use super::super::commit::Source;
+use super::super::course::{Course, Goal, Stopped};
+use super::super::error::RebaseError;
+use super::super::folder::{self, Conflict};
+use super::super::input::End;
+use super::super::logs::Line;
+use super::super::machine::{Done, Rebase, items, open, own, record, with_refs};
+use super::super::refs::Head;
+use super::look::stages;
+use super::{Close, Pick, Resolve};
+use crate::history::hooks::Hooks;
+
+/// The state once the working tree is moved.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Settle {
+    course: Course,
+    goal: Goal,
+}
+
+impl Settle {
+    pub(super) fn new(course: Course, goal: Goal) -> Self {
+        Self { course, goal }
+    }
+}
+
+impl Step<Rebase> for Settle {
+    async fn run(self, cx: &mut Context<'_, Rebase>) -> StepResult<Rebase> {
+        cx.blocking(move |b| {
+            let Self { course, goal } = self;
+            match goal {
+                Goal::Finish => Ok(finish(b, course)?),
+                Goal::Stop(stopped) => Ok(stop(b, course, stopped)?),
+                Goal::Skip => {
+                    let mut course = course;
+                    course.base = course.head;
+                    course.dropped += 1;
+                    Transition::to(Pick { course })
+                }
+                Goal::Abort => Ok(abort(b, course)?),
+            }
+        })
+        .await
+    }
+}
+
+/// The branch gets its new commits.
+fn finish(b: &mut Blocking<Rebase>, course: Course) -> Result<Transition<Rebase>, RebaseError> {
+    let repository = open(b.input())?.to_thread_local();
+    let record = record(b)?;
+    let who = last_time(b, &repository, &record);
+    let mut lines = lines(&course, &record, &who);
+    with_refs(b, &repository, |refs| {
+        if !course.begun {
+            refs.write("ORIG_HEAD", format!("{}\n", course.orig).as_bytes())?;
+        }
+        let to = match &course.branch {
+            Some(name) => {
+                let onto = format!(" onto {}", course.onto);
+                let said = [b"rebase (finish): ".as_slice(), name, onto.as_bytes()];
+                let line = Line {
+                    old: course.orig,
+                    new: course.head,
+                    who: who.clone(),
+                    message: said.concat().into(),
+                };
+                refs.branch(name.as_ref(), course.orig, course.head, &line)?;
+                let said = [b"rebase (finish): returning to ".as_slice(), name];
+                lines.push(Line {
+                    old: course.head,
+                    new: course.head,
+                    who: who.clone(),
+                    message: said.concat().into(),
+                });
+                Head::Branch(name.clone())
+            }
+            None => Head::Commit(course.head),
+        };
+        if repository.workdir().is_none() && to != from(&course) {
+            // Without a working tree nothing is checked out.
+            return Ok(());
+        }
+        refs.set_head(&to, &lines)
+    })?;
+    if !course.begun {
+        checked_out(b, &repository, &course)?;
+    }
+    Ok(Transition::To(Close::new(course, End::Rebased).into()))
+}
+
+/// What `HEAD` named at the beginning.
+fn from(course: &Course) -> Head {
+    match &course.from_branch {
+        Some(name) => Head::Branch(name.clone()),
+        None => Head::Commit(course.from),
+    }
+}
+
+/// Git's own tools can go on from here, and so can we.
+fn stop(
+    b: &mut Blocking<Rebase>,
+    mut course: Course,
+    stopped: Stopped,
+) -> Result<Transition<Rebase>, RebaseError> {
+    let repository = open(b.input())?.to_thread_local();
+    let record = record(b)?;
+    let who = last_time(b, &repository, &record);
+    let lines = lines(&course, &record, &who);
+    let items = items(b)?;
+    let source = Source::read(&repository, stopped.commit)?;
+    let mut paths: Vec<BString> = stages(b)?.into_iter().map(|stage| stage.path).collect();
+    paths.dedup();
+    let rewritten: Vec<(ObjectId, ObjectId)> =
+        record.iter().map(|done| (done.old, done.new)).collect();
+    with_refs(b, &repository, |refs| {
+        if !course.begun {
+            refs.write("ORIG_HEAD", format!("{}\n", course.orig).as_bytes())?;
+        }
+        refs.set_head(&Head::Commit(course.head), &lines)?;
+        let message = folder::message(&source, &paths);
+        refs.write("MERGE_MSG", &message)?;
+        refs.write("AUTO_MERGE", format!("{}\n", stopped.tree).as_bytes())?;
+        refs.write("REBASE_HEAD", format!("{}\n", stopped.commit).as_bytes())
+    })?;
+    let was_begun = course.begun;
+    course.begun = true;
+    course.at = course.head;
+    course.base = course.head;
+    course.logged = record.len() as u64;
+    let place = own(b, &repository, "folder");
+    let conflict = Conflict {
+        course: &course,
+        source: &source,
+        items: &items,
+        rewritten: &rewritten,
+        paths: &paths,
+    };
+    folder::write(repository.git_dir(), &place, &conflict, &*b)?;
+    if !was_begun {
+        checked_out(b, &repository, &course)?;
+    }
+    let said = Resolve::conflict(&repository, &source, &paths);
+    Ok(Transition::Wait(Resolve::new(course, stopped).into(), said))
+}
+
+/// Everything is as it was.
+fn abort(b: &mut Blocking<Rebase>, course: Course) -> Result<Transition<Rebase>, RebaseError> {
+    let repository = open(b.input())?.to_thread_local();
+    if course.begun {
+        let who = b.env().committer(&repository);
+        let (to, name) = match &course.branch {
+            Some(name) => (Head::Branch(name.clone()), name.clone()),
+            None => (Head::Commit(course.orig), course.orig.to_string().into()),
+        };
+        let line = Line {
+            old: course.at,
+            new: course.orig,
+            who,
+            message: [b"rebase (abort): returning to ".as_slice(), &name]
+                .concat()
+                .into(),
+        };
+        with_refs(b, &repository, |refs| refs.set_head(&to, &[line]))?;
+    }
+    Ok(Transition::To(Close::new(course, End::Aborted).into()))
+}
+
+/// The lines that the log of `HEAD` is to get.
+fn lines(course: &Course, record: &[Done], who: &BString) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut at = course.at;
+    if !course.begun {
+        let first = record.first().map_or(who, |done| &done.who);
+        let said = [b"rebase (start): checkout ".as_slice(), &course.onto_name];
+        lines.push(Line {
+            old: course.from,
+            new: course.start,
+            who: first.clone(),
+            message: said.concat().into(),
+        });
+        at = course.start;
+    }
+    let logged = usize::try_from(course.logged).unwrap_or(usize::MAX);
+    for done in record.iter().skip(logged) {
+        let said = [b"rebase (", done.how.as_slice(), b"): ", &done.said];
+        lines.push(Line {
+            old: at,
+            new: done.new,
+            who: done.who.clone(),
+            message: said.concat().into(),
+        });
+        at = done.new;
+    }
+    lines
+}
+
+/// Who commits: at the time of the last commit, so that it is the same if this is repeated.
+fn last_time(b: &Blocking<Rebase>, repository: &gix::Repository, record: &[Done]) -> BString {
+    match record.last() {
+        Some(done) => done.who.clone(),
+        None => b.env().committer(repository),
+    }
+}
+
+/// Tells the hook.
+fn checked_out(
+    b: &Blocking<Rebase>,
+    repository: &gix::Repository,
+    course: &Course,
+) -> Result<(), RebaseError> {
+    if repository.workdir().is_none() {
+        return Ok(());
+    }
+    let args = [
+        course.from.to_string(),
+        course.start.to_string(),
+        "1".to_owned(),
+    ];
+    let args: Vec<&std::ffi::OsStr> = args.iter().map(std::ffi::OsStr::new).collect();
+    let place = own(b, repository, "hooks");
+    let told = Hooks::of(repository).run("post-checkout", &args, None, &place, b.interrupt());
+    match told {
+        // It can't change anything any more.
+        Ok(_) | Err(crate::history::hooks::HookError::Refused { .. }) => Ok(()),
+        Err(error) => Err(StepError::from(error).into()),
+    }
+}

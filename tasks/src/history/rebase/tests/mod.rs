@@ -1,0 +1,7 @@
+//! Rebases beside git's own: the same commits, to the last byte, and the same words in the logs.
+
+mod conflicts;
+mod crash;
+mod fixture;
+mod linear;
+mod refused;
