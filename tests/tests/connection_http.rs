@@ -173,6 +173,30 @@ fn headers_and_proxies_are_those_of_the_configuration() {
 }
 
 #[test]
+fn a_proxy_whose_user_alone_is_named_has_its_password_from_the_helpers() {
+    let scratch = Scratch::new();
+    let log = scratch.join("told");
+    for (status, told) in [("404 No", "get\nstore\n"), ("407 No", "get\nerase\n")] {
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let (port, server) = one_answer(answer);
+        let config = format!(
+            "[http]\n proxy = http://someone@127.0.0.1:{port}\n proxyAuthMethod = basic\n\
+             [credential]\n helper = \"!f() {{ echo $1 >> {}; cat > /dev/null; test $1 = get && \
+             echo 'password=hidden'; }}; f\"\n",
+            log.display()
+        );
+        let error = connect("http://nowhere.invalid/x", &settings(&config));
+        assert!(!format!("{error:?}").contains("hidden"));
+        let asked = server.join().expect("a request");
+        // someone:hidden
+        let header = "\r\nProxy-Authorization: Basic c29tZW9uZTpoaWRkZW4=\r\n";
+        assert!(asked.contains(header), "{asked}");
+        assert_eq!(std::fs::read_to_string(&log).expect("a log"), told);
+        std::fs::remove_file(&log).expect("a file");
+    }
+}
+
+#[test]
 fn an_answer_that_is_no_answer_of_git_is_refused() {
     let html = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>";
     let (port, server) = one_answer(html.into());

@@ -1,5 +1,7 @@
 //! The rounds in which both sides find out what they have in common.
 
+use std::collections::HashSet;
+
 use gix_hash::ObjectId;
 
 use super::advertisement::Capabilities;
@@ -54,6 +56,7 @@ pub(super) fn negotiate(
     let mut window = FIRST;
     let (mut in_vain, mut first, mut ready) = (0, true, false);
     let mut all = Heard::default();
+    let mut seen = HashSet::new();
     loop {
         let batch = if ready {
             Vec::new()
@@ -93,7 +96,7 @@ pub(super) fn negotiate(
         }
         ready |= heard.ready;
         for oid in heard.common {
-            if !all.common.contains(&oid) {
+            if seen.insert(oid) {
                 haves.common(oid)?;
                 all.common.push(oid);
             }

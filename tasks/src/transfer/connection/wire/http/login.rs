@@ -5,6 +5,7 @@ use curl::easy::Auth;
 use super::super::super::credentials::{Credentials, Found};
 use super::super::super::{Address, ConnectionError, Settings};
 use super::answer::Head;
+use super::options::Options;
 
 /// A user and a password.
 #[derive(Clone)]
@@ -36,6 +37,49 @@ pub(super) struct Login {
     user: Option<String>,
     found: Option<Found>,
     account: Option<Account>,
+}
+
+/// The login of a proxy whose URL names the user alone.
+pub(super) struct ProxyLogin {
+    credentials: Credentials,
+    found: Option<Found>,
+}
+
+impl ProxyLogin {
+    /// Finds the password, and has `options` use it.
+    pub(super) fn find(
+        settings: &Settings,
+        options: &mut Options,
+    ) -> Result<Option<Self>, ConnectionError> {
+        let Some((url, user)) = options.half_a_login() else {
+            return Ok(None);
+        };
+        let mut credentials = Credentials::new(settings);
+        let found = credentials.find(&url, Some(&user), &[]);
+        let found = found.map_err(|reason| ConnectionError::Denied {
+            address: "the proxy".into(),
+            reason: format!("it wants a login, and {reason}"),
+        })?;
+        options.log_in_at_proxy(url, &found.user, &found.password);
+        Ok(Some(Self {
+            credentials,
+            found: Some(found),
+        }))
+    }
+
+    /// The proxy took it.
+    pub(super) fn approve(&mut self) {
+        if let Some(found) = self.found.as_mut() {
+            self.credentials.approve(found);
+        }
+    }
+
+    /// The proxy refused it.
+    pub(super) fn reject(&mut self) {
+        if let Some(found) = self.found.take() {
+            self.credentials.reject(found);
+        }
+    }
 }
 
 impl Login {

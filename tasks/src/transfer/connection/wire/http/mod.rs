@@ -19,7 +19,7 @@ use super::super::{Address, ConnectionError, Outgoing, Service, Settings, send};
 use super::watch::Watch;
 use answer::{Answer, Head};
 pub use download::Download;
-use login::Login;
+use login::{Login, ProxyLogin};
 use options::{Follow, Options};
 use transfer::{Body, Job};
 use worker::Worker;
@@ -39,6 +39,7 @@ pub(in super::super) struct Http {
     settings: Settings,
     options: Options,
     login: Login,
+    proxy: Option<ProxyLogin>,
     worker: Worker,
     watch: Watch,
     answer: Option<Answer>,
@@ -66,13 +67,15 @@ impl Http {
         settings: &Settings,
         watch: Watch,
     ) -> Result<Self, ConnectionError> {
+        let mut options = Options::of(settings, &address.url)?;
         Ok(Self {
+            proxy: ProxyLogin::find(settings, &mut options)?,
             base: base.trim_end_matches('/').to_owned(),
             address: address.shown().to_owned(),
             service,
             version: service.version(settings),
             settings: settings.clone(),
-            options: Options::of(settings, &address.url)?,
+            options,
             login: Login::new(address, settings),
             worker: Worker::start()?,
             watch,
@@ -171,6 +174,12 @@ impl Http {
     ) -> Result<Head, ConnectionError> {
         loop {
             let head = request(self)?;
+            if let Some(proxy) = &mut self.proxy {
+                match head.status {
+                    407 => proxy.reject(),
+                    _ => proxy.approve(),
+                }
+            }
             if head.status == 401 {
                 // A redirection on the way is where the login is for.
                 self.login.find(&self.base, &self.address, &head)?;
@@ -250,6 +259,7 @@ impl Http {
                 url.map_err(|_| ConnectionError::protocol("it sends to a place that is none"))?;
             self.options = Options::of(&self.settings, &url)?;
             self.options.forget_logins();
+            self.proxy = ProxyLogin::find(&self.settings, &mut self.options)?;
         }
         base.clone_into(&mut self.base);
         Ok(())

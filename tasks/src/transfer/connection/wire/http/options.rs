@@ -41,6 +41,8 @@ pub(super) struct Options {
     pub(super) post_buffer: u64,
     proxy: Option<String>,
     proxy_auth: Option<String>,
+    /// The user and the password for it, where its URL does not have both.
+    proxy_login: Option<(String, String)>,
     user_agent: String,
     ca_file: Option<PathBuf>,
     ca_dir: Option<PathBuf>,
@@ -115,6 +117,7 @@ impl Options {
                 size => size.clamp(64 << 10, 64 << 20),
             },
             proxy: proxy.or_else(|| text("proxy")),
+            proxy_login: None,
             proxy_auth: variable("GIT_HTTP_PROXY_AUTHMETHOD").or_else(|| text("proxyAuthMethod")),
             user_agent: variable("GIT_HTTP_USER_AGENT")
                 .or_else(|| text("userAgent"))
@@ -145,6 +148,10 @@ impl Options {
         if let Some(proxy) = &self.proxy {
             // An empty one means none, whatever the environment says.
             easy.proxy(proxy)?;
+        }
+        if let Some((user, password)) = &self.proxy_login {
+            easy.proxy_username(user)?;
+            easy.proxy_password(password)?;
         }
         if self.proxy.as_ref().is_none_or(|it| !it.is_empty()) {
             let mut auth = Auth::new();
@@ -193,6 +200,21 @@ impl Options {
         self.headers.retain(|it| !logs_in(it));
     }
 
+    /// The proxy without who logs in there, and that user, where the password is missing.
+    pub(super) fn half_a_login(&self) -> Option<(String, String)> {
+        let proxy = self.proxy.as_ref()?;
+        let (scheme, rest) = proxy.split_once("://").unwrap_or(("http", proxy));
+        let (user, host) = rest.rsplit_once('@')?;
+        let half = !user.is_empty() && !user.contains(':');
+        half.then(|| (format!("{scheme}://{host}"), user.to_owned()))
+    }
+
+    /// Logs in at the proxy with these.
+    pub(super) fn log_in_at_proxy(&mut self, url: String, user: &str, password: &str) {
+        self.proxy = Some(url);
+        self.proxy_login = Some((user.to_owned(), password.to_owned()));
+    }
+
     /// What must be in no message.
     pub(super) fn secrets(&self) -> Vec<String> {
         let login = |proxy: &String| {
@@ -201,7 +223,11 @@ impl Options {
             let secret = login.split_once(':').map_or(login, |(_, secret)| secret);
             Some(secret.to_owned()).filter(|it| !it.is_empty())
         };
-        self.proxy.iter().filter_map(login).collect()
+        let own = self
+            .proxy_login
+            .iter()
+            .map(|(_, password)| password.clone());
+        self.proxy.iter().filter_map(login).chain(own).collect()
     }
 }
 
