@@ -3,6 +3,8 @@
 use std::num::NonZero;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use gix::bstr::{BString, ByteSlice as _};
 use mug::core::database::MugDb;
@@ -42,7 +44,7 @@ pub(in crate::cli) fn run(args: CloneArgs, origin: &Origin, ui: &Ui) -> Result<(
     let speaker = ui.clone();
     let sink = move |message: mug::transfer::connection::Message<'_>| remote(&speaker, message);
     let settings = Settings::outside().map_err(unreachable)?;
-    let settings = settings.with_sink(std::sync::Arc::new(sink));
+    let settings = settings.with_sink(Arc::new(sink));
     let address = Address::parse(given.as_bstr(), &settings).map_err(unreachable)?;
     let dir = match (&args.dir, &stored, &args.url) {
         (Some(dir), _, _) => dir.clone(),
@@ -69,7 +71,17 @@ pub(in crate::cli) fn run(args: CloneArgs, origin: &Origin, ui: &Ui) -> Result<(
     let place = stored.as_ref().unwrap_or(&input);
     let (db, busy) = resume::store(place, args.resume.is_some())?;
     let kept = db.clone();
-    let job = job(args, input.clone(), &dir, address, settings, db, ui);
+    let received = Arc::<AtomicU64>::default();
+    let counted = Arc::clone(&received);
+    let job = job(
+        args,
+        input.clone(),
+        &dir,
+        (address, settings),
+        counted,
+        db,
+        ui,
+    );
     let job = Job {
         check: Box::new(move |_: &Input| busy.map_or(Ok(()), |busy| Err(resume::refused(busy)))),
         ..job
@@ -84,7 +96,7 @@ pub(in crate::cli) fn run(args: CloneArgs, origin: &Origin, ui: &Ui) -> Result<(
     if ui.json || ui.quiet {
         return Ok(());
     }
-    ui.result(&summary(&done, &dir))
+    ui.result(&summary(&done, received.load(Relaxed), &dir))
 }
 
 fn input(args: &CloneArgs, address: &Address, dir: &Path) -> Result<Input, Error> {
@@ -117,8 +129,8 @@ fn job(
     args: CloneArgs,
     input: Input,
     dir: &Path,
-    address: Address,
-    settings: Settings,
+    (address, settings): (Address, Settings),
+    received: Arc<AtomicU64>,
     db: MugDb,
     ui: &Ui,
 ) -> Job<Cloning> {
@@ -139,7 +151,9 @@ fn job(
             let speaker = speaker.clone();
             let tell = move |what: mug::transfer::obtain::Said<'_>| said(&speaker, what);
             let server = server(address.clone(), settings.clone(), tell);
-            Ok(Env::new(server, threads, tries))
+            let mut env = Env::new(server, threads, tries);
+            env.received = Arc::clone(&received);
+            Ok(env)
         }),
         resume: args.resume,
         contradiction,
@@ -159,8 +173,9 @@ fn tidied(error: Error, input: &Input, db: MugDb) -> Error {
     let [op] = &operations[..] else {
         return error;
     };
-    let in_vain = op.status == OperationStatus::Failed && op.state.current_step == "connect";
-    if !in_vain || manager.delete(&op.id).is_err() {
+    // Nothing is committed before the first step has ended.
+    let in_vain = op.commits == 0 || op.state.current_step == "connect";
+    if op.status != OperationStatus::Failed || !in_vain || manager.delete(&op.id).is_err() {
         return error;
     }
     drop(manager);

@@ -52,7 +52,7 @@ pub(super) fn warnings(output: &Output) -> Vec<String> {
 }
 
 /// The result in a line.
-pub(super) fn summary(done: &Done<Output>, dir: &Path) -> String {
+pub(super) fn summary(done: &Done<Output>, received: u64, dir: &Path) -> String {
     let output = &done.output;
     let files = match &output.written {
         Some(written) => format!(
@@ -66,7 +66,7 @@ pub(super) fn summary(done: &Done<Output>, dir: &Path) -> String {
         "{}: {} objects, {} received, {} refs{files}, in {}",
         text::plain(&dir.display().to_string()),
         format::count(output.objects),
-        format::bytes(output.bytes),
+        format::bytes(received),
         format::count(output.refs),
         format::duration(done.elapsed),
     )

@@ -27,7 +27,7 @@ enum ResumeCommand {
     /// Pause a running operation, and wait until it has paused
     Pause(Id),
     /// Remove an operation from the list, and what it keeps to be continued
-    Delete(Id),
+    Delete(delete::DeleteArgs),
     /// Remove old operations that are completed or failed
     Cleanup(cleanup::CleanupArgs),
 }
@@ -50,7 +50,7 @@ pub(in crate::cli) fn run(args: ResumeArgs, origin: &Origin, ui: &Ui) -> Result<
         Some(ResumeCommand::Show(args)) => show::run(&args.id, ui),
         Some(ResumeCommand::Continue(args)) => continue_::run(&args, origin, ui),
         Some(ResumeCommand::Pause(args)) => pause::run(&args.id, origin, ui),
-        Some(ResumeCommand::Delete(args)) => delete::run(&args.id, ui),
+        Some(ResumeCommand::Delete(args)) => delete::run(&args, ui),
         Some(ResumeCommand::Cleanup(args)) => cleanup::run(&args, ui),
     }
 }

@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use gix_hash::ObjectId;
 use resume_runtime::{Blocking, Resumable, path_text};
 use serde::{Deserialize, Serialize};
 
-use super::steps::{Check, Connect, Files, Publish, Receive, Refs, Relist, Resolve, TreeIndex};
+use super::steps::{
+    Check, Connect, Files, Join, Publish, Receive, Refs, Relist, Resolve, TreeIndex,
+};
 use crate::checkout::Written;
 use crate::core::database::STORE_NAME;
 use crate::pack::restore::publish::Target;
@@ -55,8 +58,6 @@ impl Input {
 pub struct Output {
     /// The objects that came.
     pub objects: u64,
-    /// The bytes of packs that came over the line, over all attempts.
-    pub bytes: u64,
     /// The refs that were written.
     pub refs: u64,
     /// The commit that `HEAD` leads to; none where its branch is unborn.
@@ -88,9 +89,11 @@ pub struct Env {
     pub tries: u32,
     /// Who writes reflogs; the user by default.
     pub committer: Option<Committer>,
+    /// Told in the end how many bytes of packs came over the line, over all attempts.
+    pub received: Arc<AtomicU64>,
     /// Counts the files that are staged.
     #[cfg(test)]
-    pub(super) staged: Arc<std::sync::atomic::AtomicU64>,
+    pub(super) staged: Arc<AtomicU64>,
 }
 
 impl Env {
@@ -101,6 +104,7 @@ impl Env {
             threads: threads.max(1),
             tries,
             committer: None,
+            received: Arc::default(),
             #[cfg(test)]
             staged: Arc::default(),
         }
@@ -143,6 +147,9 @@ pub enum Cloning {
     /// Looks for what is missing.
     #[step]
     Check(Check),
+    /// Makes one pack of many.
+    #[step]
+    Join(Join),
     /// Lists the refs again.
     #[step]
     Relist(Relist),

@@ -3,8 +3,9 @@
 //! ```text
 //! connect     list the refs, and plan the new repository from them: this is what was promised
 //! receive  \
-//! resolve   } get all objects, by [`obtain`](super::obtain)
-//! check    /
+//! resolve  |  get all objects, by [`obtain`](super::obtain)
+//! check    |
+//! join     /
 //! relist      the server lacks something: list the refs again, and go on with what they are now
 //! publish     packs into the new repository, and all files of it but the refs
 //! files       the working tree

@@ -57,7 +57,9 @@ impl Obtain {
                 Stage::Receive(what) => self.receive(b, &mut work, what)?,
                 Stage::Index(what) => self.index(b, &mut work, what)?,
                 Stage::Salvage(what) => self.salvage(b, &mut work, what)?,
-                Stage::Join => self.join(b, &mut work)?,
+                Stage::Join(begun) => self.join(b, &mut work, begun)?,
+                Stage::Install => self.install(b, &mut work)?,
+                Stage::Discard => self.discard(b, &work)?,
             };
             match next {
                 Next::Go(next) if next.phase() == phase && !b.should_yield() => self = next,

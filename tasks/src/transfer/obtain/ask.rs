@@ -244,3 +244,12 @@ pub(super) fn write_list<M: Resumable>(
     file.restart()?;
     file.append(&to_bytes(ids))
 }
+
+/// Adds to the ids in one of the operation's files.
+pub(super) fn append_list<M: Resumable>(
+    b: &mut Blocking<M>,
+    name: &str,
+    ids: &[ObjectId],
+) -> Result<(), StepError> {
+    b.append_file(name)?.append(&to_bytes(ids))
+}

@@ -39,8 +39,7 @@ impl Obtain {
             b.interrupt(),
         )?;
         if found.is_empty() {
-            self.stage = Stage::Join;
-            return Ok(Next::Go(self));
+            return self.gather(b, work);
         }
         self.count_unanswered(&found)?;
         let mut whole = read_list(b, WHOLE)?;
@@ -48,7 +47,8 @@ impl Obtain {
         let plan = plan::next(self.able(), &found, &whole);
         choice(b, work, &plan.why);
         self.stage = match plan.ask {
-            Ask::Nothing => Stage::Join,
+            // That was looked at before.
+            Ask::Nothing => return self.gather(b, work),
             Ask::Whole => Stage::Ask(What::All),
             Ask::Commits { wants, filter } => {
                 write_list(b, WANTS, &wants)?;

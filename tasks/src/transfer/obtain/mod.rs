@@ -4,7 +4,7 @@
 //! committed, [`Goal`] what a process is to reach, and [`Obtain::advance`] a slice on the way.
 //!
 //! ```text
-//! look      what is missing below the tips? nothing: join the packs, done
+//! look      what is missing below the tips? nothing: join the packs to one, done
 //!   |       otherwise choose what to ask for, and write it down
 //!   v
 //! ask       a request, on a thread of its own

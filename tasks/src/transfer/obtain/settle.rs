@@ -6,12 +6,15 @@ use gix_hash::ObjectId;
 use resume_runtime::{Blocking, Resumable, StepError};
 
 use super::advance::Next;
+use super::ask::append_list;
 use super::receive::parsed;
 use super::setback::{Loss, trouble};
 use super::state::{Stage, What};
-use super::work::{RAW, WANTS, WHOLE, Work};
+use super::work::{PACKS, RAW, WANTS, WHOLE, Work};
 use super::{Obtain, ask};
+use crate::transfer::missing::plan;
 use crate::transfer::receive::{self, Parsed, ReceiveError, Received};
+use crate::transfer::refs::Objects;
 
 impl Obtain {
     /// Makes a pack of all of an answer.
@@ -70,12 +73,12 @@ impl Obtain {
                     self.drop_others(b, work, received)?;
                 }
             }
-            What::Commits(_) => asked = ask::read_list(b, WANTS)?.first().copied(),
-            What::Trees(filter) => {
+            What::Commits(filter) | What::Trees(filter) => {
                 let wants = ask::read_list(b, WANTS)?;
                 asked = wants.first().copied();
                 if filter.is_none() {
-                    ask::write_list(b, WHOLE, &wants)?;
+                    let whole = roots(work.there()?, wants)?;
+                    ask::write_list(b, WHOLE, &whole)?;
                 }
             }
             What::Blobs => {
@@ -159,6 +162,9 @@ impl Obtain {
     ) -> Result<(), StepError> {
         self.objects += u64::from(received.objects);
         work.there = None;
+        if let Some(hash) = received.hash {
+            append_list(b, PACKS, &[hash])?;
+        }
         b.append_file_in(&work.goal.own, RAW)?.restart()?;
         // From here on the bytes are nowhere but in the pack.
         b.want_commit();
@@ -173,4 +179,17 @@ fn kept(why: &str, objects: u32) -> String {
         n => format!("{n} objects of the last answer are kept"),
     };
     format!("{why}; {kept}")
+}
+
+/// The trees of commits and tags: for a server, a commit says nothing of the trees that it does not send.
+/// Trees stay what they are.
+fn roots(objects: &Objects, whole: Vec<ObjectId>) -> Result<Vec<ObjectId>, StepError> {
+    let mut roots = Vec::with_capacity(whole.len());
+    for oid in whole {
+        let commit = objects.commit(&oid)?;
+        let tree = commit.map(|commit| objects.tree(&commit)).transpose()?;
+        roots.push(tree.flatten().unwrap_or(oid));
+    }
+    roots.truncate(plan::ROOTS);
+    Ok(roots)
 }

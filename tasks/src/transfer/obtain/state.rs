@@ -55,8 +55,12 @@ pub(super) enum Stage {
     Index(What),
     /// Make a pack of what came, which is a part.
     Salvage(What),
-    /// Make one pack of many.
-    Join,
+    /// Make one pack of many, of which so many objects are written.
+    Join(u32),
+    /// All of it is written: give it its name.
+    Install,
+    /// Remove those that it was made of.
+    Discard,
 }
 
 /// What is asked for.
@@ -89,6 +93,8 @@ pub enum Phase {
     Resolve,
     /// It is looked whether all is there.
     Check,
+    /// Packs are made one.
+    Join,
 }
 
 /// What was got.
@@ -160,7 +166,8 @@ impl Obtain {
     pub fn phase(&self) -> Phase {
         match self.stage {
             Stage::Ask(_) | Stage::Receive(_) => Phase::Receive,
-            Stage::Index(_) | Stage::Salvage(_) | Stage::Join => Phase::Resolve,
+            Stage::Index(_) | Stage::Salvage(_) => Phase::Resolve,
+            Stage::Join(_) | Stage::Install | Stage::Discard => Phase::Join,
             Stage::Look => Phase::Check,
         }
     }

@@ -10,7 +10,7 @@ use super::setback::Loss;
 use super::{Goal, Source};
 use crate::disk::Disk;
 use crate::transfer::missing::Batch;
-use crate::transfer::receive::{Incoming, Parsed};
+use crate::transfer::receive::{Incoming, Joining, Parsed};
 use crate::transfer::refs::Objects;
 
 /// The operation's file with the bytes of the pack that comes.
@@ -23,6 +23,11 @@ pub(super) const WHOLE: &str = "whole";
 pub(super) const BLOBS: &str = "blobs";
 /// Its file with the commits whose parents the server cuts off.
 pub(super) const SHALLOW: &str = "cut-off";
+
+/// Its file with the packs that gathered, by their hashes, in the order in which they came.
+pub(super) const PACKS: &str = "packs";
+/// Its file with the pack that is made of them.
+pub(super) const JOINED: &str = "joined";
 
 /// What lives from slice to slice. All of it can be made again.
 pub(super) struct Work {
@@ -43,6 +48,8 @@ pub(super) struct Work {
     pub(super) blobs: Option<Vec<u8>>,
     /// The blobs that were asked for.
     pub(super) batch: Option<Batch>,
+    /// The pack that is made of others.
+    pub(super) joining: Option<Joining>,
 }
 
 impl Work {
@@ -61,6 +68,7 @@ impl Work {
             there: None,
             blobs: None,
             batch: None,
+            joining: None,
         })
     }
 

@@ -29,6 +29,10 @@ pub struct Resolve(Getting);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Check(Getting);
 
+/// The state while packs are made one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Join(Getting);
+
 impl Getting {
     /// The step that goes on with it.
     pub(in super::super) fn into_step(self) -> Cloning {
@@ -36,6 +40,7 @@ impl Getting {
             Phase::Receive => Cloning::Receive(Receive(self)),
             Phase::Resolve => Cloning::Resolve(Resolve(self)),
             Phase::Check => Cloning::Check(Check(self)),
+            Phase::Join => Cloning::Join(Join(self)),
         }
     }
 
@@ -79,6 +84,12 @@ impl Step<Cloning> for Resolve {
 }
 
 impl Step<Cloning> for Check {
+    async fn run(self, cx: &mut Context<'_, Cloning>) -> StepResult<Cloning> {
+        self.0.advance(cx).await
+    }
+}
+
+impl Step<Cloning> for Join {
     async fn run(self, cx: &mut Context<'_, Cloning>) -> StepResult<Cloning> {
         self.0.advance(cx).await
     }

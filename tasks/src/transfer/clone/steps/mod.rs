@@ -9,7 +9,7 @@ mod relist;
 
 pub(super) use connect::Connect;
 pub(super) use files::{Files, TreeIndex};
-pub(super) use getting::{Check, Getting, Receive, Resolve};
+pub(super) use getting::{Check, Getting, Join, Receive, Resolve};
 pub(super) use publish::Publish;
 pub(super) use refs::Refs;
 pub(super) use relist::Relist;

@@ -1,6 +1,7 @@
 //! Makes the new directory a repository: the index, configuration and refs, and `HEAD` last.
 
 use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
 
 use resume_runtime::{Blocking, Context, Step, StepError, StepResult, Transition};
 use serde::{Deserialize, Serialize};
@@ -54,9 +55,9 @@ impl Refs {
             .map(|oid| objects.commit(&oid))
             .transpose()?;
         let followed = plan.follow.iter().filter(|tag| objects.has(&tag.oid));
+        b.env().received.store(self.obtained.bytes, Relaxed);
         Transition::done(Output {
             objects: self.obtained.objects,
-            bytes: self.obtained.bytes,
             refs: (plan.refs.len() + followed.count()) as u64,
             head: head.flatten(),
             written: self.written,

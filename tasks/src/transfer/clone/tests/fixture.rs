@@ -120,7 +120,7 @@ pub(super) fn assert_cloned(origin: &Path, input: &Input) {
         assert_eq!(side, git(origin, &["rev-parse", "side"]));
     }
     let packs = stems(&input.git_dir().join("objects/pack")).unwrap();
-    assert!(!packs.is_empty());
+    assert_eq!(packs.len(), 1, "{packs:?}");
     let left = fs::read_dir(input.git_dir().join("mug/ops"));
     assert_eq!(left.map_or(0, Iterator::count), 0, "nothing is left");
 }

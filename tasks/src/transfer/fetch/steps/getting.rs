@@ -34,7 +34,7 @@ impl Getting {
     pub(in super::super) fn into_step(self) -> Fetching {
         match self.obtain.phase() {
             Phase::Receive => Fetching::Receive(Receive(self)),
-            Phase::Resolve => Fetching::Resolve(Resolve(self)),
+            Phase::Resolve | Phase::Join => Fetching::Resolve(Resolve(self)),
             Phase::Check => Fetching::Check(Check(self)),
         }
     }
