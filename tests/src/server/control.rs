@@ -60,7 +60,19 @@ impl Control {
     /// When none does for long.
     #[track_caller]
     pub fn wait_holding(&self) {
-        crate::wait_until("an answer stands still", || self.shared.lock().holding > 0);
+        self.wait_holding_all(1);
+    }
+
+    /// Waits until so many answers stand still.
+    ///
+    /// # Panics
+    ///
+    /// When they do not for long.
+    #[track_caller]
+    pub fn wait_holding_all(&self, count: usize) {
+        crate::wait_until("an answer stands still", || {
+            self.shared.lock().holding >= count
+        });
     }
 
     /// Lets all answers that stand still go on.

@@ -1,0 +1,280 @@
+//! Clones whose process is killed, signalled and told to pause: each is found from
+//! where it was started, goes on where it was, and ends as git's own clone does.
+#![allow(clippy::print_stdout, reason = "figures of the run, for people")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use end_to_end::server::{Fault, HttpServer, Kind, PackMap, Project};
+use end_to_end::{Cloning, Running, Scratch, Shown, Signal, assert_cloned, id_told, wait_until};
+use fastrand::Rng;
+
+/// A megabyte in some thousand objects.
+const PROJECT: Project = Project {
+    commits: 400,
+    files: 200,
+};
+
+/// The longest packet.
+const PACKET: u64 = 65_520;
+
+/// Kills to be reached, over as many clones as it takes.
+const KILLS: usize = 25;
+
+struct Setup {
+    scratch: Scratch,
+    server: HttpServer,
+    url: String,
+    theirs: PathBuf,
+    map: PackMap,
+    whole: u64,
+}
+
+fn setup() -> Setup {
+    let scratch = Scratch::fast(1 << 30);
+    let path = PROJECT.make(&scratch, "project.git");
+    scratch.git(&path, &["config", "uploadpack.allowFilter", "true"]);
+    let server = HttpServer::start(&scratch);
+    let url = server.url("project.git");
+    scratch.git(".", &["clone", "-q", &url, "theirs"]);
+    let theirs = scratch.join("theirs");
+    let whole = server.sent();
+    server.forget();
+    Setup {
+        map: PackMap::of(&scratch, &theirs.join(".git")),
+        scratch,
+        server,
+        url,
+        theirs,
+        whole,
+    }
+}
+
+impl Setup {
+    fn cloning(&self, options: &[&str]) -> Cloning<'_> {
+        Cloning::new(&self.scratch, &self.url, "ours", options)
+    }
+
+    /// The share of one clone that was sent so far.
+    fn share(&self) -> f64 {
+        self.server.sent() as f64 / self.whole as f64
+    }
+
+    /// Holds the result against git's, and makes room for the next.
+    #[track_caller]
+    fn check(&self) {
+        self.server.behave();
+        let ours = self.scratch.join("ours");
+        assert_cloned(&self.scratch, &ours, &self.theirs);
+        std::fs::remove_dir_all(ours).expect("it can be removed");
+        self.server.forget();
+    }
+
+    /// Waits until what came of a pack before it stood still is committed, but for the
+    /// packet that has not come whole.
+    #[track_caller]
+    fn wait_committed(&self, process: &Running, fault: &Fault) {
+        let Fault::HoldPack(place) = fault else {
+            return;
+        };
+        wait_until("what came is committed", || {
+            let records = self.scratch.operations(".", &[]);
+            let committed = records.first().map_or(0, Shown::bytes);
+            committed + PACKET >= *place || !process.is_running()
+        });
+    }
+
+    /// Kills a process; whether there is more to do. Where it was is added to `steps`.
+    #[track_caller]
+    fn kill(
+        &self,
+        cloning: &mut Cloning,
+        process: Running,
+        steps: &mut BTreeMap<String, usize>,
+    ) -> bool {
+        if !process.stop() {
+            let output = process.wait();
+            cloning.note(&output);
+            output.ok();
+            return false;
+        }
+        let output = process.kill();
+        cloning.note(&output);
+        // Seen from where it was started, whether or not it had the time to say its id.
+        let mut records = self.scratch.operations(".", &[]);
+        records.retain(|record| record.status() != "completed");
+        assert!(records.len() <= 1, "{records:?}");
+        let Some(record) = records.pop() else {
+            if cloning.id.is_some() {
+                // It was done, but for its end.
+                return false;
+            }
+            *steps.entry("before the first commit".into()).or_default() += 1;
+            return true;
+        };
+        assert_eq!(record.status(), "paused", "{output}");
+        cloning.id = Some(record.id().to_owned());
+        *steps.entry(record.step().to_owned()).or_default() += 1;
+        true
+    }
+}
+
+#[test]
+fn killed_at_random_moments() {
+    let setup = setup();
+    let start = Instant::now();
+    setup.cloning(&[]).finish();
+    let mut wall = start.elapsed().as_secs_f64();
+    setup.check();
+    let mut random = Rng::with_seed(5);
+    let mut steps = BTreeMap::new();
+    let mut kills = 0;
+    for round in 1.. {
+        if kills >= KILLS {
+            break;
+        }
+        assert!(round <= KILLS, "clones are done before they can be killed");
+        let mut options = vec![];
+        if round % 3 == 0 {
+            options.push("--staged");
+        }
+        // Slow enough to be met while it receives, every other time.
+        if round % 2 == 0 {
+            let slow = Fault::Throttle(setup.whole);
+            setup.server.always(Kind::Fetch, slow);
+        }
+        let mut cloning = setup.cloning(&options);
+        let (mut here, mut stalls) = (0, 0);
+        loop {
+            let process = cloning.start();
+            // Longer each time on a machine that gets nowhere.
+            let most = wall * 1.3_f64.powi(stalls);
+            std::thread::sleep(Duration::from_secs_f64(most * random.f64()));
+            if !setup.kill(&mut cloning, process, &mut steps) {
+                break;
+            }
+            stalls = (stalls + 1).min(12);
+            here += 1;
+        }
+        println!(
+            "round {round} {options:?}: {here} kills, {:.3} of a clone",
+            setup.share()
+        );
+        kills += here;
+        // Earlier on a machine that has become quicker.
+        wall *= if here > 1 { 1.0 } else { 0.7 };
+        setup.check();
+    }
+    println!("killed in {steps:?}");
+}
+
+/// Where the answers stand still when the process is stopped.
+fn places(map: &PackMap) -> Vec<(&'static str, Kind, Fault)> {
+    vec![
+        (
+            "before it is told of the server",
+            Kind::Info,
+            Fault::Hold(0),
+        ),
+        (
+            "while it is told of the server",
+            Kind::Info,
+            Fault::Hold(30),
+        ),
+        ("before it is told the refs", Kind::Refs, Fault::Hold(0)),
+        ("while it is told the refs", Kind::Refs, Fault::Hold(90)),
+        ("before the answer", Kind::Fetch, Fault::Hold(0)),
+        ("in the pack's header", Kind::Fetch, Fault::HoldPack(7)),
+        (
+            "early in the pack",
+            Kind::Fetch,
+            Fault::HoldPack(map.behind(0.1) + 5),
+        ),
+        (
+            "in the pack",
+            Kind::Fetch,
+            Fault::HoldPack(map.behind(0.5) + 5),
+        ),
+        (
+            "late in the pack",
+            Kind::Fetch,
+            Fault::HoldPack(map.behind(0.95) + 5),
+        ),
+        (
+            "in the checksum",
+            Kind::Fetch,
+            Fault::HoldPack(map.length - 3),
+        ),
+    ]
+}
+
+#[test]
+fn killed_wherever_the_server_stands_still() {
+    let setup = setup();
+    let mut steps = BTreeMap::new();
+    for (what, kind, fault) in places(&setup.map) {
+        setup.server.once(kind, 0, fault.clone());
+        let mut cloning = setup.cloning(&[]);
+        let process = cloning.start();
+        setup.server.wait_holding();
+        setup.wait_committed(&process, &fault);
+        assert!(setup.kill(&mut cloning, process, &mut steps), "{what}");
+        setup.server.behave();
+        cloning.finish();
+        let share = setup.share();
+        println!("{what}: {share:.3} of a clone");
+        assert!(share <= 1.25, "{what}: {share:.3} of a clone");
+        setup.check();
+    }
+    println!("killed in {steps:?}");
+}
+
+/// What pauses a clone.
+#[derive(Clone, Copy, Debug)]
+enum Means {
+    Signal(Signal),
+    Pause,
+}
+
+#[test]
+fn paused_wherever_the_server_stands_still() {
+    let setup = setup();
+    let all = [
+        Means::Signal(Signal::INT),
+        Means::Pause,
+        Means::Signal(Signal::TERM),
+        Means::Signal(Signal::HUP),
+    ];
+    let mut means = all.iter().cycle();
+    for (what, kind, fault) in places(&setup.map) {
+        let means = *means.next().expect("a cycle has no end");
+        setup.server.once(kind, 0, fault.clone());
+        let mut cloning = setup.cloning(&[]);
+        let process = cloning.start();
+        setup.server.wait_holding();
+        setup.wait_committed(&process, &fault);
+        // From then on a signal pauses; before that it ends the process.
+        wait_until("it says its id", || {
+            id_told(&process.stderr()).is_some() || !process.is_running()
+        });
+        match means {
+            Means::Signal(signal) => process.signal(signal),
+            Means::Pause => {
+                let id = id_told(&process.stderr()).expect("an id");
+                setup.scratch.mug(".", &["resume", "pause", &id]).ok();
+            }
+        }
+        // The server still stands: nothing comes that could wake it.
+        let output = process.wait().exits(130);
+        cloning.goes_on(&output);
+        assert_eq!(cloning.record().status(), "paused", "{what}, {means:?}");
+        setup.server.behave();
+        cloning.finish();
+        let share = setup.share();
+        println!("{what}, {means:?}: {share:.3} of a clone");
+        // What was received is kept; what stood on the way is lost.
+        assert!(share <= 1.25, "{what}, {means:?}: {share:.3} of a clone");
+        setup.check();
+    }
+}
