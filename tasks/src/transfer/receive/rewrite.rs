@@ -47,7 +47,8 @@ pub(super) struct Written {
 /// objects `bases` from outside behind them.
 ///
 /// The compressed content of an entry stays what it was, and so do its bytes unless the distance to
-/// its base changes.
+/// its base changes. An object that came and is one of `bases` too, which are in the order of ids, is
+/// written once, as the base: it may be made, itself, of what is made of the base.
 pub(super) fn rewrite(
     mut out: impl Write,
     raw: &gix_pack::data::File,
@@ -57,15 +58,16 @@ pub(super) fn rewrite(
     stopped: &dyn Fn() -> bool,
 ) -> Result<Written, Unwritten> {
     let changed = || Unwritten::Other(ReceiveError::Changed(raw.path().to_owned()));
-    let kept = table.oids.iter().filter(|oid| **oid != UNKNOWN).count();
-    let count = u32::try_from(kept + bases.len()).map_err(|_| changed())?;
+    let kept = |oid: &Oid| *oid != UNKNOWN && bases.binary_search(oid).is_err();
+    let count = table.oids.iter().filter(|oid| kept(oid)).count();
+    let count = u32::try_from(count + bases.len()).map_err(|_| changed())?;
     let mut pack = GitPack::begin(count);
     let mut rows = Vec::with_capacity(count as usize);
     let mut ranks: Vec<u32> = Vec::with_capacity(table.len() as usize);
     let mut rank = 0;
     for entry in 0..table.len() {
         let oid = table.oids[entry as usize];
-        if oid == UNKNOWN {
+        if !kept(&oid) {
             ranks.push(NONE);
             continue;
         }
@@ -76,8 +78,11 @@ pub(super) fn rewrite(
         let head = Head::decode(bytes).ok().flatten().ok_or_else(changed)?;
         let form = match table.link(entry) {
             Link::Whole(kind) => Form::Whole(kind),
-            // What is made of an entry is known only if that is.
-            Link::Entry(base) => Form::Before(ranks[base as usize] as usize),
+            Link::Entry(base) => match ranks[base as usize] {
+                // What is made of an entry is known only if that is.
+                NONE => Form::Of(table.oids[base as usize]),
+                rank => Form::Before(rank as usize),
+            },
             Link::Object(base) => Form::Of(table.bases[base as usize].0),
         };
         if stopped() {

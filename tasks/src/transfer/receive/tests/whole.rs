@@ -117,6 +117,37 @@ fn a_chain_runs_through_names_in_any_order() {
 }
 
 #[test]
+fn an_object_that_came_and_is_a_base_outside_is_there_once() {
+    // Of three blobs that the repository has, two come again, made of each other by name, the third
+    // on top by its distance. Whichever of the bases is looked up first.
+    let repo = GitRepo::new();
+    let mut orders = BTreeSet::new();
+    for n in 0..8_u8 {
+        let contents = [b'x', b'y', b'z'].map(|letter| [letter, n, 7, 7]);
+        for content in &contents[..2] {
+            repo.write("file", content);
+            repo.git(&["hash-object", "-w", "file"]);
+        }
+        let [x, y, _] = contents.map(|content| id(&content));
+        orders.insert(x < y);
+        let named = |base: &str, to: u8| {
+            let base = gix_hash::ObjectId::from_hex(base.as_bytes()).unwrap();
+            let delta = first_byte(4, to);
+            entry(7, delta.len() as u64, base.as_slice(), &delta)
+        };
+        let mut entries = vec![named(&x, b'y'), named(&y, b'x')];
+        let (distance, delta) = (before(entries[1].len()), first_byte(4, b'z'));
+        entries.push(entry(6, delta.len() as u64, &distance, &delta));
+        let case = Case::with(&repo);
+        let received = case.finish(&pack_of(3, &entries)).unwrap();
+        assert!(received.added > 0);
+        let ids = case.ids(&received);
+        assert_eq!(ids, contents.map(|content| id(&content)).into());
+    }
+    assert_eq!(orders.len(), 2, "one order was never tried");
+}
+
+#[test]
 fn an_empty_pack_is_no_pack() {
     let case = Case::new();
     let received = case.finish(&pack_of(0, &[])).unwrap();
