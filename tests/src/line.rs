@@ -4,8 +4,18 @@ use std::io::Read as _;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::Scratch;
+use crate::server::{HttpServer, Project};
 use mug::transfer::RemoteRef;
 use mug::transfer::connection::{Address, ConnectionError, Request, Service, Session, Settings};
+
+/// A little repository, `project.git`, and a server for it.
+pub fn served() -> (Scratch, HttpServer) {
+    let scratch = Scratch::new();
+    Project::LITTLE.make(&scratch, "project.git");
+    let server = HttpServer::start(&scratch);
+    (scratch, server)
+}
 
 /// Settings with this as configuration, and no credential helper or terminal of whoever runs the
 /// tests.

@@ -3,18 +3,11 @@
 use std::io::Read as _;
 
 use end_to_end::Scratch;
-use end_to_end::line::{all, objects, open, pack, settings};
+use end_to_end::line::{all, objects, open, pack, served, settings};
 use end_to_end::server::{GitServer, HttpServer, Kind, Project, Shim};
 use gix_hash::ObjectId;
 use mug::transfer::connection::{ConnectionError, Haves, Request, ShallowChange};
 use mug::transfer::missing::plan::ByIds;
-
-fn setup() -> (Scratch, HttpServer) {
-    let scratch = Scratch::new();
-    Project::LITTLE.make(&scratch, "project.git");
-    let server = HttpServer::start(&scratch);
-    (scratch, server)
-}
 
 /// That git takes `pack` for a whole one with this many objects.
 #[track_caller]
@@ -33,7 +26,7 @@ fn refs_of(scratch: &Scratch, dir: &str) -> Vec<(String, String)> {
 
 #[test]
 fn every_way_to_a_server_gives_the_same_refs_and_a_whole_pack() {
-    let (scratch, http) = setup();
+    let (scratch, http) = served();
     let git = GitServer::start(&scratch);
     let shim = Shim::new(&scratch);
     let path = scratch.join("project.git");
@@ -94,7 +87,7 @@ fn every_way_to_a_server_gives_the_same_refs_and_a_whole_pack() {
 
 #[test]
 fn the_refs_with_a_prefix_are_listed() {
-    let (_scratch, server) = setup();
+    let (_scratch, server) = served();
     let settings = settings("");
     for version in [2, 0] {
         let settings = settings.clone().with_version(version);
@@ -107,7 +100,7 @@ fn the_refs_with_a_prefix_are_listed() {
 
 #[test]
 fn servers_say_what_they_are_able_to() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     let url = server.url("project.git");
     let settings = settings("");
     let old = settings.clone().with_version(0);
@@ -130,7 +123,7 @@ fn servers_say_what_they_are_able_to() {
 
 #[test]
 fn history_and_blobs_are_left_out_on_request() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     scratch.git("project.git", &["config", "uploadpack.allowFilter", "true"]);
     for version in [2, 0] {
         let settings = settings("").with_version(version);
@@ -241,7 +234,7 @@ fn what_is_here_is_not_sent_again() {
 
 #[test]
 fn objects_that_are_whole_here_are_left_out() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     let settings = settings("");
     let mut session = open(&server.url("project.git"), &settings);
     let refs = session.refs(&["refs/heads/main".into()]).expect("refs");

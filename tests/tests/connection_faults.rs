@@ -6,21 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use end_to_end::Scratch;
-use end_to_end::line::{all, connect, open, pack, settings};
+use end_to_end::line::{all, connect, open, pack, served, settings};
 use end_to_end::server::{Fault, GitServer, HttpServer, Kind, PackMap, Project};
 use mug::transfer::connection::{Address, ConnectionError, Request, Service, Session};
 use resume_runtime::ErrorClass;
 
-fn setup() -> (Scratch, HttpServer) {
-    let scratch = Scratch::new();
-    Project::LITTLE.make(&scratch, "project.git");
-    let server = HttpServer::start(&scratch);
-    (scratch, server)
-}
-
 #[test]
 fn what_goes_wrong_has_a_class() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     let url = server.url("project.git");
     let settings = settings("");
     let fail = |fault: Fault| {
@@ -78,7 +71,7 @@ fn what_goes_wrong_has_a_class() {
 
 #[test]
 fn a_cut_within_the_pack_is_a_lost_connection() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     let settings = settings("");
     let mut session = open(&server.url("project.git"), &settings);
     let refs = session.refs(&[]).expect("refs");
@@ -116,7 +109,7 @@ fn a_cut_within_the_pack_is_a_lost_connection() {
 
 #[test]
 fn a_line_that_stands_still_is_given_up_and_an_interrupt_ends_a_wait() {
-    let (_scratch, server) = setup();
+    let (_scratch, server) = served();
     let url = server.url("project.git");
     let settings = settings("").with_stall(Duration::from_millis(300));
     let mut session = open(&url, &settings);
@@ -154,7 +147,7 @@ fn a_line_that_stands_still_is_given_up_and_an_interrupt_ends_a_wait() {
 
 #[test]
 fn what_the_server_says_reaches_the_sink_without_control_characters() {
-    let (_scratch, server) = setup();
+    let (_scratch, server) = served();
     let said = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&said);
     let settings = settings("").with_sink(Arc::new(move |message| {
@@ -194,7 +187,7 @@ fn what_the_server_says_reaches_the_sink_without_control_characters() {
 
 #[test]
 fn an_unknown_want_is_named_and_a_filter_that_is_refused_is_told() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     let settings = settings("");
     let mut session = open(&server.url("project.git"), &settings);
     let refs = session.refs(&[]).expect("refs");

@@ -6,21 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use end_to_end::Scratch;
-use end_to_end::line::{all, connect, open, pack, settings};
-use end_to_end::server::{Fault, HttpServer, Kind, Project};
+use end_to_end::line::{all, connect, open, pack, served, settings};
+use end_to_end::server::{Fault, Kind};
 use mug::transfer::connection::{Address, ConnectionError, Download};
 use resume_runtime::ErrorClass;
 
-fn setup() -> (Scratch, HttpServer) {
-    let scratch = Scratch::new();
-    Project::LITTLE.make(&scratch, "project.git");
-    let server = HttpServer::start(&scratch);
-    (scratch, server)
-}
-
 #[test]
 fn logins_come_from_the_address_and_from_the_helpers_and_are_never_shown() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     server.require("someone", "the secret");
     let url = server.url("project.git");
     let bare = settings("");
@@ -63,7 +56,7 @@ fn logins_come_from_the_address_and_from_the_helpers_and_are_never_shown() {
 
 #[test]
 fn redirections_are_followed_as_the_configuration_says() {
-    let (_scratch, server) = setup();
+    let (_scratch, server) = served();
     let target = server.url("project.git");
     let info = "info/refs?service=git-upload-pack";
     let elsewhere = |to: &str| Fault::Status(302, vec![("Location".into(), to.to_owned())]);
@@ -216,7 +209,7 @@ fn an_answer_that_is_no_answer_of_git_is_refused() {
 
 #[test]
 fn bundles_are_listed_and_come_in_parts() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     let settings = settings("");
     let mut session = open(&server.url("project.git"), &settings);
     assert_eq!(session.bundles().expect("an answer"), None);

@@ -4,15 +4,9 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::process::Command;
 
-use end_to_end::server::{Fault, GitServer, HttpServer, Kind, PackMap, Project, Served, Shim};
+use end_to_end::line::served;
+use end_to_end::server::{Fault, GitServer, Kind, PackMap, Project, Served, Shim};
 use end_to_end::{Output, Running, Scratch};
-
-fn setup() -> (Scratch, HttpServer) {
-    let scratch = Scratch::new();
-    Project::LITTLE.make(&scratch, "project.git");
-    let server = HttpServer::start(&scratch);
-    (scratch, server)
-}
 
 fn git(scratch: &Scratch, args: &[&str]) -> Command {
     let mut command = scratch.command("git", ".");
@@ -46,7 +40,7 @@ fn distinct(served: &Served) -> usize {
 
 #[test]
 fn git_clones_and_the_bytes_are_counted() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     clone(&scratch, &server.url("project.git"), "new.git").ok();
     assert_eq!(refs(&scratch, "new.git"), refs(&scratch, "project.git"));
     assert_eq!(server.pack_sent(), pack_length(&scratch, "new.git"));
@@ -69,7 +63,7 @@ fn git_clones_and_the_bytes_are_counted() {
 
 #[test]
 fn a_cut_fails_git_and_is_counted() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     let url = server.url("project.git");
     clone(&scratch, &url, "whole.git").ok();
     let map = PackMap::of(&scratch, &scratch.join("whole.git"));
@@ -103,7 +97,7 @@ fn a_cut_fails_git_and_is_counted() {
 
 #[test]
 fn a_connection_that_is_hung_up_has_no_answer() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     server.always(Kind::Fetch, Fault::HangUp);
     clone(&scratch, &server.url("project.git"), "new.git").exits(128);
     assert_eq!(server.pack_sent(), 0);
@@ -117,7 +111,7 @@ fn a_connection_that_is_hung_up_has_no_answer() {
 
 #[test]
 fn cuts_are_made_at_places_in_all_that_is_sent() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     let url = server.url("project.git");
     server.cut_at(&[5_000, 20_000]);
     for _ in 0..2 {
@@ -135,7 +129,7 @@ fn cuts_are_made_at_places_in_all_that_is_sent() {
 
 #[test]
 fn what_is_held_stands_still_until_it_is_let_go() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     let url = server.url("project.git");
     server.once(Kind::Fetch, 0, Fault::Hold(7_000));
     let args = ["clone", "--quiet", "--bare", &url, "new.git"];
@@ -153,7 +147,7 @@ fn what_is_held_stands_still_until_it_is_let_go() {
 
 #[test]
 fn an_endless_pack_has_no_end() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     let url = server.url("project.git");
     clone(&scratch, &url, "whole.git").ok();
     let length = pack_length(&scratch, "whole.git");
@@ -166,7 +160,7 @@ fn an_endless_pack_has_no_end() {
 
 #[test]
 fn who_asks_must_name_the_password() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     server.require("someone", "the secret");
     clone(&scratch, &server.url("project.git"), "new.git").exits(128);
     clone(
@@ -184,7 +178,7 @@ fn who_asks_must_name_the_password() {
 
 #[test]
 fn older_protocols_are_spoken_when_asked_for() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     let url = server.url("project.git");
     for (version, kinds) in [(0, 2), (1, 2), (2, 3)] {
         server.speak(version);
@@ -199,7 +193,7 @@ fn older_protocols_are_spoken_when_asked_for() {
 
 #[test]
 fn files_are_served_whole_and_in_part() {
-    let (scratch, server) = setup();
+    let (scratch, server) = served();
     std::fs::create_dir(scratch.join("files")).expect("a directory");
     std::fs::write(scratch.join("files/ten"), "0123456789").expect("a file");
     let url = server.url("files/ten");

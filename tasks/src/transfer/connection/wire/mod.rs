@@ -4,6 +4,7 @@ mod daemon;
 mod ended;
 mod http;
 mod process;
+mod ssh;
 mod stream;
 mod watch;
 
@@ -49,7 +50,7 @@ impl Wire {
                 Self::Stream(Box::new(stream))
             }
             Place::Ssh { .. } => {
-                Self::Stream(Box::new(process::ssh(address, service, settings, watch)?))
+                Self::Stream(Box::new(ssh::connect(address, service, settings, watch)?))
             }
             Place::Local { path } => Self::Stream(Box::new(process::local(
                 address, path, service, settings, watch,

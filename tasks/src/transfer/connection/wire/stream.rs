@@ -94,10 +94,12 @@ impl Stream {
     /// Why it ended.
     pub(super) fn ended(&mut self, where_: &str) -> ConnectionError {
         let heard = self.heard;
-        match &mut self.process {
+        let why = match &mut self.process {
             Some(process) => process.ended(where_, heard),
             None => ConnectionError::cut(where_),
-        }
+        };
+        // What interrupts us may have ended the other side, too.
+        self.watch.check(Instant::now()).err().unwrap_or(why)
     }
 
     fn wait(&self, since: Instant, flags: PollFlags) -> Result<(), ConnectionError> {

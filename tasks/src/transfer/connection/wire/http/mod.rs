@@ -5,6 +5,7 @@
 
 mod answer;
 mod download;
+mod failure;
 mod login;
 mod options;
 mod redirect;

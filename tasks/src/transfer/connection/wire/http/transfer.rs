@@ -4,12 +4,12 @@ use std::io::{Cursor, Read, Seek as _, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
-use std::time::Duration;
 
 use curl::easy::{Easy2, List, NetRc, ReadError, SeekResult, WriteError};
 
 use super::super::super::{ConnectionError, send};
 use super::answer::{Event, Head, Pulse};
+use super::failure::meaning;
 use super::login::Account;
 use super::options::{Follow, Options};
 
@@ -174,8 +174,7 @@ pub(super) fn perform(
     tell: &SyncSender<Event>,
     pulse: &Arc<Pulse>,
 ) -> Result<(), ConnectionError> {
-    let (options, host) = (job.options.clone(), host(&job.url));
-    let secrets = options.secrets();
+    let (options, url) = (job.options.clone(), job.url.clone());
     let outcome = set_up(easy, job, tell, pulse).and_then(|()| easy.perform());
     let handler = easy.get_mut();
     handler.tell = None;
@@ -185,7 +184,7 @@ pub(super) fn perform(
     if let Some(error) = handler.unreadable.take() {
         return Err(error);
     }
-    outcome.map_err(|error| meaning(&error, &host, &options, &secrets, told))?;
+    outcome.map_err(|error| meaning(&error, &url, &options, told))?;
     if !told {
         // An answer without a body.
         let _ = tell.send(Event::Head(head));
@@ -252,50 +251,4 @@ fn set_up(
         ..Handler::default()
     };
     Ok(())
-}
-
-/// What curl's failures mean.
-fn meaning(
-    error: &curl::Error,
-    host: &str,
-    options: &Options,
-    secrets: &[String],
-    told: bool,
-) -> ConnectionError {
-    let detail = error.extra_description().filter(|it| !it.is_empty());
-    let mut reason = detail.unwrap_or(error.description()).to_owned();
-    for secret in secrets {
-        reason = reason.replace(secret.as_str(), "***");
-    }
-    let reason = super::super::super::message::cleaned(reason.as_bytes());
-    let host = host.to_owned();
-    if error.is_peer_failed_verification()
-        || error.is_ssl_cacert_badfile()
-        || error.is_ssl_certproblem()
-        || error.is_ssl_issuer_error()
-    {
-        return ConnectionError::Certificate { host, reason };
-    }
-    if error.is_operation_timedout() && told {
-        let after = Duration::from_secs(options.low_speed_time.max(1));
-        return ConnectionError::Stalled { after };
-    }
-    if error.is_unsupported_protocol() || error.is_url_malformed() {
-        return ConnectionError::Unsupported { what: reason };
-    }
-    if error.is_too_many_redirects() {
-        return super::redirect::endless();
-    }
-    // It was reached: it answers too little, or none at all.
-    let reached = error.is_got_nothing() || error.is_recv_error() || error.is_send_error();
-    if told || reached {
-        return ConnectionError::Lost { reason };
-    }
-    ConnectionError::Unreachable { host, reason }
-}
-
-/// The server of a URL.
-fn host(url: &str) -> String {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split(['/', '?']).next().unwrap_or_default().to_owned()
 }
