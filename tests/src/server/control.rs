@@ -39,6 +39,28 @@ impl Control {
         });
     }
 
+    /// Cuts the connection of the next requests that bring a pack, each at one of these places of
+    /// its body; those that are shorter are left alone.
+    pub fn cut_bodies_at(&self, places: &[u64]) {
+        let places = places.iter().copied().collect();
+        self.shared.change(|state| state.body_cuts = places);
+    }
+
+    /// How many of these cuts are still to come.
+    pub fn body_cuts_left(&self) -> usize {
+        self.shared.lock().body_cuts.len()
+    }
+
+    /// The bytes that requests with packs brought, those that were cut included.
+    pub fn brought(&self) -> u64 {
+        self.shared.lock().brought
+    }
+
+    /// How many such requests came to their end.
+    pub fn whole_bodies(&self) -> usize {
+        self.shared.lock().whole_bodies
+    }
+
     /// How many of these cuts are still to come.
     pub fn cuts_left(&self) -> usize {
         self.shared.lock().cuts.len()
@@ -49,6 +71,7 @@ impl Control {
         self.shared.change(|state| {
             state.rules.clear();
             state.cuts.clear();
+            state.body_cuts.clear();
             state.releases += 1;
         });
     }

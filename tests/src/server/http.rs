@@ -17,10 +17,12 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// The next one on a connection; `None` when it was closed.
+    /// The next one on a connection; `None` when it was closed. `cut` says after how many bytes of
+    /// the body the connection breaks, if it is to.
     pub(super) fn read(
         input: &mut impl BufRead,
         output: &mut impl Write,
+        cut: impl FnOnce(&Self, u64) -> Option<u64>,
     ) -> io::Result<Option<Self>> {
         let mut head = input.take(HEAD);
         let mut line = String::new();
@@ -57,6 +59,10 @@ impl Request {
             let length = request.header("content-length");
             let length = length.and_then(|text| text.parse().ok()).unwrap_or(0);
             let mut body = Vec::new();
+            if let Some(at) = cut(&request, length) {
+                input.take(at).read_to_end(&mut body)?;
+                return Err(io::Error::other("this is to be cut"));
+            }
             input.take(length.min(BODY)).read_to_end(&mut body)?;
             body
         };

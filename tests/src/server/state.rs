@@ -28,6 +28,12 @@ pub(super) struct State {
     pub(super) rules: Vec<Rule>,
     /// Where to cut: places in all bytes of the answers with objects together.
     pub(super) cuts: VecDeque<u64>,
+    /// Where to cut the next requests that bring a pack: places in their bodies.
+    pub(super) body_cuts: VecDeque<u64>,
+    /// The bytes that such requests brought, those that were cut included.
+    pub(super) brought: u64,
+    /// How many of them came to their end.
+    pub(super) whole_bodies: usize,
     /// These bytes so far.
     pub(super) objects: u64,
     /// Answers that are being sent.
@@ -97,6 +103,17 @@ impl State {
         let faults: Vec<_> = self.rules.iter_mut().map(|rule| rule.apply(kind)).collect();
         let fault = faults.into_iter().flatten().next();
         (self.served.len() - 1, fault)
+    }
+
+    /// Where to cut a request that brings a pack of so many bytes; it counts what comes.
+    pub(super) fn bring(&mut self, length: u64) -> Option<u64> {
+        let cut = self.body_cuts.front().copied().filter(|at| *at < length);
+        if cut.is_some() {
+            self.body_cuts.pop_front();
+        }
+        self.brought += cut.unwrap_or(length);
+        self.whole_bodies += usize::from(cut.is_none());
+        cut
     }
 
     /// Counts bytes that were sent.

@@ -80,7 +80,12 @@ impl Deref for HttpServer {
 fn connection(shared: &Shared, stream: &TcpStream) -> io::Result<()> {
     let mut input = BufReader::new(stream.try_clone()?);
     let mut output = stream.try_clone()?;
-    while let Some(request) = Request::read(&mut input, &mut output)? {
+    let cut = |request: &Request, length| {
+        // Four bytes only ask whether a login is wanted.
+        let brings = request.path.ends_with("/git-receive-pack") && length > 4;
+        brings.then(|| shared.change(|state| state.bring(length)))?
+    };
+    while let Some(request) = Request::read(&mut input, &mut output, cut)? {
         if !answer(shared, &request, &mut output)? {
             close(stream);
             break;

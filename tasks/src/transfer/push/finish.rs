@@ -34,8 +34,10 @@ fn finish(b: &mut Blocking<Push>) -> StepResult<Push> {
     if target.remote.configured {
         for update in output.updates.iter().filter(there) {
             // A ref that can't be written is a matter of this repository; what was pushed stays.
-            if let Err(error) = tracked(&target, update) {
-                b.note(format!("a remote-tracking ref is not updated: {error}"));
+            match tracked(&target, update) {
+                Ok(Some(name)) => on_disk(b, &target, name.as_bstr())?,
+                Ok(None) => {}
+                Err(error) => b.note(format!("a remote-tracking ref is not updated: {error}")),
             }
         }
     }
@@ -44,23 +46,37 @@ fn finish(b: &mut Blocking<Push>) -> StepResult<Push> {
             output.upstreams.extend(upstream(&target, update));
         }
         write_upstreams(&target, &output.upstreams)?;
+        b.sync(&target.repo.common_dir().join("config"))?;
     }
     Transition::done(output)
 }
 
-/// Moves the remote-tracking ref to where the server's ref is.
-fn tracked(target: &Target, update: &Update) -> Result<(), gix::Error> {
+/// A ref that was changed, and its log.
+fn on_disk(b: &Blocking<Push>, target: &Target, name: &BStr) -> Result<(), StepError> {
+    let dir = target.repo.common_dir();
+    for above in [dir.to_owned(), dir.join("logs")] {
+        let mut path = above.join(gix::path::from_bstr(name).map_err(StepError::fatal)?);
+        // Of one that is gone, what it was in.
+        while !path.exists() && path.pop() {}
+        b.sync(&path)?;
+    }
+    Ok(())
+}
+
+/// Moves the remote-tracking ref to where the server's ref is; gives its name.
+fn tracked(target: &Target, update: &Update) -> Result<Option<BString>, gix::Error> {
     let Some(name) = track::tracking(&target.remote.fetch, update.to()) else {
-        return Ok(());
+        return Ok(None);
     };
+    let path = name.clone();
     // One that no ref can have is none.
     let Ok(name) = gix::refs::FullName::try_from(name) else {
-        return Ok(());
+        return Ok(None);
     };
     let there = target.repo.try_find_reference(&name)?;
     let now = there.and_then(|it| it.try_id().map(gix::Id::detach));
     if now == update.pair.new {
-        return Ok(());
+        return Ok(Some(path));
     }
     let change = match update.pair.new {
         Some(new) => Change::Update {
@@ -82,7 +98,7 @@ fn tracked(target: &Target, update: &Update) -> Result<(), gix::Error> {
         name,
         deref: false,
     })?;
-    Ok(())
+    Ok(Some(path))
 }
 
 /// The branch that is to follow a ref of the server's.

@@ -81,10 +81,6 @@ pub struct Output {
     /// Temporary refs that the server did not let go.
     #[serde(with = "text::names", default)]
     pub leftover: Vec<BString>,
-    /// So many packs were sent before the last one.
-    pub increments: u32,
-    /// The bytes of all packs that were taken.
-    pub bytes: u64,
 }
 
 impl Output {

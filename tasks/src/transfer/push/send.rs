@@ -49,9 +49,6 @@ pub struct Send {
     /// Where the temporary refs are.
     #[serde(default)]
     place: Place,
-    /// So many pieces are there.
-    #[serde(default)]
-    increments: u32,
     /// What all that was sent takes.
     #[serde(default)]
     bytes: u64,
@@ -89,7 +86,6 @@ impl Send {
             piece: piece.min(PIECE),
             refused: None,
             place: Place::Own,
-            increments: 0,
             bytes: 0,
             cuts: 0,
         }
@@ -111,7 +107,7 @@ impl Send {
             .filter_map(|it| it.pair.new)
             .collect();
         if updates.iter().all(|it| it.status != Status::Send) {
-            return self.end(b, &target, updates, &opened);
+            return Self::end(b, &target, updates, &opened);
         }
         let known = known(&opened);
         let walked = match walked.filter(|it| it.fits(&tips, &known)) {
@@ -135,7 +131,7 @@ impl Send {
         b.report_bytes(self.bytes, Some(self.bytes + made.made.bytes));
         b.env().at("made");
         if made.last {
-            self.last(b, &target, updates, opened, &made)
+            self.last(b, &target, updates, opened, &made, all)
         } else {
             self.piece(b, &target, opened, walked, &made)
         }
@@ -218,7 +214,6 @@ impl Send {
             self.place = Place::Nowhere;
             return Transition::to(self);
         }
-        self.increments += 1;
         self.bytes += made.made.bytes;
         self.cuts = 0;
         walked.sent += made.commits;
@@ -240,6 +235,7 @@ impl Send {
         mut updates: Vec<Update>,
         opened: Opened,
         made: &Increment,
+        commits: u64,
     ) -> StepResult<Push> {
         let id = b.id().to_owned();
         let send = updates.iter().filter(|it| it.status == Status::Send);
@@ -276,6 +272,7 @@ impl Send {
             Err(again) => return again,
         };
         b.env().at("moved");
+        b.report(commits, Some(commits));
         self.bytes += made.made.bytes;
         for update in updates.iter_mut().filter(|it| it.status == Status::Send) {
             update.status = match answer(&report, &update.pair.to) {
@@ -288,7 +285,7 @@ impl Send {
             };
         }
         let gone = |name: &BString| answer(&report, name) == Answer::Taken;
-        let output = self.output(target, updates);
+        let output = Self::output(target, updates);
         store_outcome(b, &output)?;
         if left.iter().all(gone) {
             Transition::to(Finish {})
@@ -299,13 +296,12 @@ impl Send {
 
     /// Nothing is left to send.
     fn end(
-        self,
         b: &mut Blocking<Push>,
         target: &Target,
         updates: Vec<Update>,
         opened: &Opened,
     ) -> StepResult<Push> {
-        let output = self.output(target, updates);
+        let output = Self::output(target, updates);
         store_outcome(b, &output)?;
         if temporary::of(&opened.refs, b.id()).next().is_some() {
             return Transition::to(Clean {});
@@ -313,12 +309,10 @@ impl Send {
         Transition::to(Finish {})
     }
 
-    fn output(&self, target: &Target, updates: Vec<Update>) -> Output {
+    fn output(target: &Target, updates: Vec<Update>) -> Output {
         Output {
             to: target.shown().to_owned(),
             updates,
-            increments: self.increments,
-            bytes: self.bytes,
             ..Output::default()
         }
     }
@@ -343,14 +337,18 @@ impl Send {
             length: bytes,
         });
         let (progress, before) = (Arc::clone(b.progress()), self.bytes);
+        let said = opened.said();
         let result = opened.session.send(offer, pack, &move |sent| {
             progress.set_bytes(before + sent, Some(before + bytes));
         });
+        let said = said
+            .lock()
+            .map_or_else(|it| it.into_inner().clone(), |it| it.clone());
         let too_long = match &result {
-            Ok(report) => report.unpack.is_some() && says_too_long(&target.said()),
+            Ok(report) => report.unpack.is_some() && says_too_long(&said),
             Err(ConnectionError::Status { status: 413, .. }) => true,
             Err(ConnectionError::Interrupted) => false,
-            Err(error) => says_too_long(&target.said()) || says_too_long(&[error.to_string()]),
+            Err(error) => says_too_long(&said) || says_too_long(&[error.to_string()]),
         };
         if too_long && self.place != Place::Nowhere {
             return self.shorter(b, target, made).map(Err);
@@ -401,7 +399,6 @@ impl Send {
             piece: self.piece,
             refused: self.refused,
             place: self.place,
-            increments: self.increments,
             bytes: self.bytes,
             cuts: self.cuts,
         }

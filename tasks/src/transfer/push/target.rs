@@ -62,7 +62,7 @@ pub struct Target {
     pub(crate) remote: Remote,
     pub(crate) address: Address,
     settings: Settings,
-    said: Said,
+    sink: Sink,
 }
 
 /// What a push is, once it is known what both sides have.
@@ -82,6 +82,14 @@ pub struct Plan {
 pub struct Opened {
     pub(crate) session: Session,
     pub(crate) refs: Vec<RemoteRef>,
+    said: Said,
+}
+
+impl Opened {
+    /// What the server said so far, the first lines of it.
+    pub(crate) fn said(&self) -> Said {
+        Arc::clone(&self.said)
+    }
 }
 
 impl Target {
@@ -98,19 +106,7 @@ impl Target {
         let local = Local::of(&repo)?;
         let mut remote = defaults::remote(&repo, &local, Some(input.remote.as_bstr()))?;
         let configured = std::mem::take(&mut remote.urls);
-        let said = Said::default();
-        let (ear, sink) = (Arc::clone(&said), Arc::clone(sink));
-        let settings = Settings::of(&repo)?
-            .for_remote(input.remote.clone())
-            .with_sink(Arc::new(move |message: Message<'_>| {
-                if !message.passing {
-                    let mut said = ear.lock().unwrap_or_else(PoisonError::into_inner);
-                    if said.len() < LINES {
-                        said.push(message.text.to_owned());
-                    }
-                }
-                sink(message);
-            }));
+        let settings = Settings::of(&repo)?.for_remote(input.remote.clone());
         let url = url.unwrap_or(input.url.as_bstr());
         // What is configured may have a password.
         let is_it = |it: &&(BString, bool)| {
@@ -129,22 +125,32 @@ impl Target {
             remote,
             address,
             settings,
-            said,
+            sink: Arc::clone(sink),
         })
     }
 
     /// Connects, and asks what the server has.
     pub fn connect(&self, interrupt: &Arc<AtomicBool>) -> Result<Opened, TargetError> {
-        self.said().clear();
         let service = Service::ReceivePack;
-        let mut session = Session::open(&self.address, service, &self.settings, interrupt)?;
+        let said = Said::default();
+        let (ear, sink) = (Arc::clone(&said), Arc::clone(&self.sink));
+        let settings = self.settings.clone();
+        let settings = settings.with_sink(Arc::new(move |message: Message<'_>| {
+            if !message.passing {
+                let mut said = ear.lock().unwrap_or_else(PoisonError::into_inner);
+                if said.len() < LINES {
+                    said.push(message.text.to_owned());
+                }
+            }
+            sink(message);
+        }));
+        let mut session = Session::open(&self.address, service, &settings, interrupt)?;
         let refs = session.refs(&[])?;
-        Ok(Opened { session, refs })
-    }
-
-    /// What the server said since it was connected to.
-    pub(crate) fn said(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(Opened {
+            session,
+            refs,
+            said,
+        })
     }
 
     /// What is known here of objects.

@@ -1,3 +1,4 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is the test's failure")]
 
+mod crashes;
 mod packs;
