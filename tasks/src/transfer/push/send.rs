@@ -247,15 +247,21 @@ impl Send {
             })
             .collect();
         let real = commands.len();
-        let temporary = temporary::of(&opened.refs, &id).map(|(name, at)| Command {
-            name: name.to_owned(),
-            old: Some(at),
-            new: None,
-        });
-        commands.extend(temporary);
-        // One ref and its temporary ones: either all of it is so, or nothing was.
+        let temporary: Vec<Command> = temporary::of(&opened.refs, &id)
+            .map(|(name, at)| Command {
+                name: name.to_owned(),
+                old: Some(at),
+                new: None,
+            })
+            .collect();
+        let left: Vec<BString> = temporary.iter().map(|it| it.name.clone()).collect();
+        // The temporary refs go along where either all of it is so, or nothing was. Elsewhere a ref
+        // that is refused would take them along, and who is killed then would send all of it again.
         let able = opened.session.has("atomic").is_some();
-        let together = able && real == 1 && commands.len() > 1;
+        let together = !left.is_empty() && able && (real == 1 || b.input().atomic);
+        if together {
+            commands.extend(temporary);
+        }
         let deletes = commands.iter().all(|it| it.new.is_none());
         let offer = Commands {
             shallow: target.shallow_list(),
@@ -263,10 +269,6 @@ impl Send {
             options: b.input().options.clone(),
             commands,
         };
-        let left: Vec<BString> = offer.commands[real..]
-            .iter()
-            .map(|it| it.name.clone())
-            .collect();
         let report = match self.push(b, target, opened, &offer, made, !deletes)? {
             Ok(report) => report,
             Err(again) => return again,
