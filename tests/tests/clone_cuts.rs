@@ -61,8 +61,7 @@ impl Setup {
         self.server.behave();
         let ours = self.scratch.join("ours");
         assert_cloned(&self.scratch, &ours, &self.theirs);
-        // To be one when they are joined.
-        assert!(packs(&self.scratch, &ours) >= 1, "{what}");
+        assert_eq!(packs(&self.scratch, &ours), 1, "{what}");
         std::fs::remove_dir_all(ours).expect("it can be removed");
         share
     }
@@ -128,7 +127,8 @@ fn ten_cuts_with_filters() {
 
 #[test]
 fn ten_cuts_of_a_stock_server() {
-    // To be 2.1 when what is known to be whole below a tree that is not is said, too.
+    // 2.1 is the aim. What is asked for by its id comes without deltas to what is there, and that
+    // weighs much where files are small and change often.
     setup(Project::MIDDLE, false).ten_cuts(&[], 1..3, 2.6);
 }
 

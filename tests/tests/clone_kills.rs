@@ -278,3 +278,58 @@ fn paused_wherever_the_server_stands_still() {
         setup.check();
     }
 }
+
+#[test]
+fn deleted_with_all_that_it_made() {
+    let setup = setup();
+    let before = end_to_end::files(setup.scratch.path());
+    let place = setup.map.behind(0.5);
+    setup.server.once(Kind::Fetch, 0, Fault::HoldPack(place));
+    let mut cloning = setup.cloning(&[]);
+    let process = cloning.start();
+    setup.server.wait_holding();
+    assert!(setup.kill(&mut cloning, process, &mut BTreeMap::new()));
+    setup.server.behave();
+    let id = cloning.id.clone().expect("it has an id");
+    // A directory that is there is refused, and whose it is is said.
+    let again = Cloning::new(&setup.scratch, &setup.url, "ours", &["--no-tags"]);
+    let refused = again.start().wait();
+    assert_ne!(refused.code(), Some(0), "{refused}");
+    assert!(refused.stderr.contains(&id[..10]), "{refused}");
+    setup
+        .scratch
+        .mug(".", &["resume", "delete", "--purge", &id])
+        .ok();
+    assert!(setup.scratch.operations(".", &[]).is_empty());
+    assert!(!setup.scratch.join("ours").exists());
+    let mut after = end_to_end::files(setup.scratch.path());
+    after.retain(|path, _| !path.starts_with("state"));
+    let mut expected = before;
+    expected.retain(|path, _| !path.starts_with("state"));
+    assert_eq!(after, expected, "something is left of it");
+    // Nothing stands in the way of the next.
+    setup.cloning(&[]).finish();
+    setup.check();
+}
+
+#[test]
+fn purged_in_a_directory_that_was_there() {
+    let setup = setup();
+    let ours = setup.scratch.join("ours");
+    std::fs::create_dir(&ours).expect("a directory");
+    let place = setup.map.behind(0.5);
+    setup.server.once(Kind::Fetch, 0, Fault::HoldPack(place));
+    let mut cloning = setup.cloning(&[]);
+    let process = cloning.start();
+    setup.server.wait_holding();
+    assert!(setup.kill(&mut cloning, process, &mut BTreeMap::new()));
+    setup.server.behave();
+    let id = cloning.id.clone().expect("it has an id");
+    setup
+        .scratch
+        .mug(".", &["resume", "delete", "--purge", &id])
+        .ok();
+    // As git leaves a directory that was there before.
+    assert!(ours.exists());
+    assert!(end_to_end::files(&ours).is_empty());
+}

@@ -184,3 +184,44 @@ fn refs_of_all_kinds() {
         setup.alike(options, &url);
     }
 }
+
+#[test]
+fn what_git_refuses_is_refused() {
+    let setup = setup();
+    let url = setup.server.url("project.git");
+    let absent = setup.server.url("absent.git");
+    let other = setup.scratch.join("ours");
+    std::fs::create_dir(&other).expect("a directory");
+    std::fs::write(other.join("file"), "mine").expect("a file");
+    let cases: [(&[&str], &str); 6] = [
+        (&[], &url),
+        (&["--branch", "absent"], &url),
+        (&[], &absent),
+        (&[], "/nowhere/at/all"),
+        (&["--depth=0"], &url),
+        (&[], "ext::sh -c true"),
+    ];
+    for (number, (options, url)) in cases.into_iter().enumerate() {
+        if number == 1 {
+            let mine = std::fs::read(other.join("file")).expect("the file");
+            assert_eq!(mine, b"mine");
+            std::fs::remove_dir_all(&other).expect("it can be removed");
+        }
+        let output = Cloning::new(&setup.scratch, url, "ours", options).run();
+        println!("{options:?} {url}: {output}");
+        assert!(matches!(output.code(), Some(1..=3)), "{output}");
+        if number > 0 {
+            // Git can have the place.
+            assert!(setup.git(&[], &setup.server.url("project.git")));
+            std::fs::remove_dir_all(setup.scratch.join("theirs")).expect("removed");
+            let left = end_to_end::files(setup.scratch.path());
+            let left = left.keys().filter(|path| path.starts_with("ours"));
+            assert_eq!(left.count(), 0, "{options:?} {url} left something");
+        }
+    }
+    for later in ["--recurse-submodules", "--shallow-since=2020-01-01"] {
+        let output = Cloning::new(&setup.scratch, &url, "ours", &[later]).run();
+        assert!(matches!(output.code(), Some(1 | 2)), "{output}");
+        assert!(!setup.scratch.join("ours").exists());
+    }
+}
