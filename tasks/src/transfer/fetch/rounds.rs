@@ -46,7 +46,11 @@ pub(super) fn goal(b: &mut Blocking<Fetching>, round: Round) -> Result<Goal, Ste
         Round::All => tips(&plan, &complete, depth),
         Round::Tags => missing_tags(&plan, &all_objects(b, &repo)?),
     };
-    let mut known = complete.clone();
+    // Where history is to be longer, what is here is not all that is to be.
+    let mut known = match depth {
+        Some(_) => Vec::new(),
+        None => complete.clone(),
+    };
     if round == Round::Tags {
         known.extend(plan.wants());
     }
@@ -54,7 +58,8 @@ pub(super) fn goal(b: &mut Blocking<Fetching>, round: Round) -> Result<Goal, Ste
     let haves = {
         let (existing, shallow) = (existing.clone(), shallow.clone());
         let shared = plan.wants().into_iter().filter(|oid| here.has(oid));
-        let shared: Vec<ObjectId> = shared.filter(|oid| known.contains(oid)).collect();
+        let whole = |oid: &ObjectId| complete.binary_search(oid).is_ok();
+        let shared: Vec<ObjectId> = shared.filter(whole).collect();
         move || {
             let here = Here::new(&existing, &complete, &shared, shallow.clone())?;
             Ok(Box::new(here) as Box<dyn Haves>)
@@ -84,12 +89,18 @@ fn complete(local: &Local, here: &Objects) -> Vec<ObjectId> {
     oids
 }
 
-/// What is asked for: what is not known to be whole here. Where history is to be longer or shorter,
-/// that is all of it.
+/// What is asked for: what is not known to be whole here. Where history is to be longer or shorter, what
+/// moves; or all, if nothing does.
 fn tips(plan: &FetchPlan, complete: &[ObjectId], depth: Option<u32>) -> Vec<ObjectId> {
     let mut wants = plan.wants();
     if depth.is_none() {
         wants.retain(|oid| complete.binary_search(oid).is_err());
+        return wants;
+    }
+    let moves = |it: &&Entry| it.local.as_ref().is_none_or(|to| to.old != Some(it.oid));
+    let moving: HashSet<ObjectId> = plan.entries.iter().filter(moves).map(|it| it.oid).collect();
+    if !moving.is_empty() {
+        wants.retain(|oid| moving.contains(oid));
     }
     wants
 }

@@ -10,7 +10,7 @@ use super::advance::{Advance, Next};
 use super::line::{Event, Line};
 use super::setback::choice;
 use super::state::{Stage, What};
-use super::work::{BLOBS, RAW, SHALLOW, WANTS, WHOLE, Work};
+use super::work::{BLOBS, OPENED, RAW, SHALLOW, WANTS, WHOLE, Work};
 use crate::transfer::connection::{ConnectionError, Request, ShallowChange};
 use crate::transfer::missing::List;
 use crate::transfer::missing::list::to_bytes;
@@ -177,19 +177,19 @@ impl Obtain {
         b: &mut Blocking<M>,
         changes: &[ShallowChange],
     ) -> Result<(), StepError> {
-        let mut known = if self.cut_off {
-            read_list(b, SHALLOW)?
-        } else {
-            Vec::new()
-        };
+        let (mut known, mut opened) = (self.shallow(b)?, self.opened(b)?);
         for change in changes {
-            match change {
-                ShallowChange::Shallow(oid) if !known.contains(oid) => known.push(*oid),
-                ShallowChange::Shallow(_) => {}
-                ShallowChange::Unshallow(oid) => known.retain(|it| it != oid),
+            let (oid, to, from) = match change {
+                ShallowChange::Shallow(oid) => (oid, &mut known, &mut opened),
+                ShallowChange::Unshallow(oid) => (oid, &mut opened, &mut known),
+            };
+            from.retain(|it| it != oid);
+            if !to.contains(oid) {
+                to.push(*oid);
             }
         }
         write_list(b, SHALLOW, &known)?;
+        write_list(b, OPENED, &opened)?;
         self.cut_off = true;
         Ok(())
     }
@@ -201,10 +201,21 @@ impl Obtain {
         work: &Work,
     ) -> Result<Vec<ObjectId>, StepError> {
         let mut all = work.goal.shallow.clone();
+        let opened = self.opened(b)?;
+        all.retain(|oid| !opened.contains(oid));
         all.extend(self.shallow(b)?);
         all.sort();
         all.dedup();
         Ok(all)
+    }
+
+    /// The commits whose parents were cut off before, and came in this transfer.
+    pub fn opened<M: Resumable>(&self, b: &mut Blocking<M>) -> Result<Vec<ObjectId>, StepError> {
+        if self.cut_off {
+            read_list(b, OPENED)
+        } else {
+            Ok(Vec::new())
+        }
     }
 
     /// The commits whose parents the server has cut off in this transfer.

@@ -23,6 +23,8 @@ pub(super) const WHOLE: &str = "whole";
 pub(super) const BLOBS: &str = "blobs";
 /// Its file with the commits whose parents the server cuts off.
 pub(super) const SHALLOW: &str = "cut-off";
+/// Its file with the commits whose parents were cut off before and now come.
+pub(super) const OPENED: &str = "opened";
 
 /// Its file with the packs that gathered, by their hashes, in the order in which they came.
 pub(super) const PACKS: &str = "packs";

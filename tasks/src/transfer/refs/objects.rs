@@ -68,12 +68,6 @@ impl Objects {
         Err(unreadable(oid, &"too many tags name one another"))
     }
 
-    /// The parents of a commit; none if it is not there.
-    pub fn parents(&self, oid: &oid) -> Result<Vec<ObjectId>, RefsError> {
-        let found = self.ancestry(oid)?;
-        Ok(found.map(|it| it.parents).unwrap_or_default())
-    }
-
     /// The parents and the date of a commit; none if it is not there, or no commit.
     pub(in super::super) fn ancestry(&self, oid: &oid) -> Result<Option<Ancestry>, RefsError> {
         let mut buffer = Vec::new();

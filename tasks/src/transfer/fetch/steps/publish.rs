@@ -21,7 +21,6 @@ use crate::pack::restore::publish;
 use crate::rename::rename_new;
 use crate::transfer::obtain::{Obtain, stems};
 use crate::transfer::receive;
-use crate::transfer::refs::Objects;
 
 /// The state of moving the packs into the repository.
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,7 +44,8 @@ impl Publish {
         move_packs(&from, &to, listing.promised, &own, b)?;
         let cut_off = self.obtain.shallow(b)?;
         if b.input().options.depth.is_some() || !cut_off.is_empty() {
-            cut(&repo, &cut_off, &own, b)?;
+            let opened = self.obtain.opened(b)?;
+            cut(&repo, &cut_off, &opened, &own, b)?;
         }
         Transition::to(self.refs)
     }
@@ -94,24 +94,20 @@ fn take(from: &Path, to: &Path) -> Result<(), FetchError> {
     }
 }
 
-/// Writes down the commits whose parents are cut off now: those of before whose parents did not come,
-/// and those that the server named.
+/// Writes down the commits whose parents are cut off now: those of before but for the ones that were
+/// `opened`, and those that the server named.
 fn cut(
     repo: &gix::Repository,
     cut_off: &[ObjectId],
+    opened: &[ObjectId],
     own: &Path,
     b: &Blocking<Fetching>,
 ) -> Result<(), StepError> {
     let path = repo.common_dir().join("shallow");
     let mut lock = Lock::take(&path, &own.join("locks"), b).map_err(FetchError::io(&path))?;
-    let objects = Objects::at(&objects_of(repo))?;
     let mut now: BTreeSet<ObjectId> = cut_off.iter().copied().collect();
-    for oid in shallow(&open(repo.git_dir())?)? {
-        let parents = objects.parents(&oid)?;
-        if !parents.iter().all(|parent| objects.has(parent)) {
-            now.insert(oid);
-        }
-    }
+    let before = shallow(&open(repo.git_dir())?)?;
+    now.extend(before.into_iter().filter(|oid| !opened.contains(oid)));
     let mut lines = Vec::new();
     for oid in &now {
         lines.extend_from_slice(format!("{oid}\n").as_bytes());
