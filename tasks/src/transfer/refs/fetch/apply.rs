@@ -174,6 +174,10 @@ impl Writing<'_> {
         let brief = url::brief(self.url);
         let (mut told, mut lines) = (Vec::new(), Vec::new());
         for round in [plan.entries.as_slice(), late] {
+            if told.iter().any(|it: &Told| it.outcome.is_failure()) {
+                // As Git has it: no tags follow then, before the next fetch.
+                break;
+            }
             let mut merges = HashMap::new();
             for (at, entry) in round.iter().enumerate() {
                 let commit = self.objects.commit(&entry.oid)?;
