@@ -15,6 +15,7 @@ use super::ui::{Ui, format, text};
 
 /// Arguments of `mug rebase`.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(super) struct RebaseArgs {
     /// Whose commits are left out: the branch's upstream when none is given
     upstream: Option<String>,
@@ -26,6 +27,12 @@ pub(super) struct RebaseArgs {
     /// Rebase all commits, down to the first
     #[arg(long, requires = "onto")]
     root: bool,
+    /// Keep aside what is not committed, and put it back at the end (`rebase.autoStash`)
+    #[arg(long, overrides_with = "no_autostash")]
+    autostash: bool,
+    /// Refuse to begin where something is not committed
+    #[arg(long, overrides_with = "autostash")]
+    no_autostash: bool,
     /// Continue a rebase that was paused, interrupted or stopped at a conflict
     #[arg(long, value_name = "OP-ID")]
     resume: Option<String>,
@@ -73,6 +80,11 @@ pub(super) fn run(args: &RebaseArgs, origin: &Origin, ui: &Ui) -> Result<(), Err
         branch: args.branch.clone(),
         onto: args.onto.clone(),
         root: args.root,
+        autostash: match (args.autostash, args.no_autostash) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        },
     };
     let mut metadata = vec![("repository", place.display().to_string())];
     for (key, value) in [
@@ -102,6 +114,11 @@ pub(super) fn run(args: &RebaseArgs, origin: &Origin, ui: &Ui) -> Result<(), Err
         }),
     };
     let done = drive::run(job, origin, ui)?;
+    if done.output.stashed {
+        ui.note(
+            "warning: what was not committed conflicts, and is safe in the stash: `git stash pop`",
+        );
+    }
     if ui.json || ui.quiet {
         return Ok(());
     }
@@ -143,6 +160,12 @@ fn command(args: &RebaseArgs) -> Vec<String> {
     }
     if args.root {
         words.push("--root".to_owned());
+    }
+    if args.autostash {
+        words.push("--autostash".to_owned());
+    }
+    if args.no_autostash {
+        words.push("--no-autostash".to_owned());
     }
     words.extend(args.upstream.clone());
     words.extend(args.branch.clone());
@@ -216,12 +239,17 @@ mod tests {
             branch: Some("topic".into()),
             onto: Some("v1...v2".into()),
             root: false,
+            autostash: true,
+            no_autostash: false,
             resume: None,
             skip: false,
             abort: false,
         };
         let words = command(&args);
-        assert_eq!(words.join(" "), "mug rebase --onto=v1...v2 main topic");
+        assert_eq!(
+            words.join(" "),
+            "mug rebase --onto=v1...v2 --autostash main topic"
+        );
         let again = [
             words,
             vec!["--resume".into(), "op-1".into(), "--skip".into()],

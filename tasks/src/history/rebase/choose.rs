@@ -35,12 +35,15 @@ pub(super) struct Choice {
     pub(super) onto_name: BString,
     /// Where the branch left its upstream, by the upstream's log.
     fork_point: Option<ObjectId>,
+    /// What is not committed, in words.
+    pub(super) dirty: Option<&'static str>,
 }
 
 /// Refuses what can't be rebased; for a first look, before there is an operation.
 pub fn look(input: &Input) -> Result<(), RebaseError> {
     let repository = open(input)?.to_thread_local();
-    choose(&repository, input).map(|_| ())
+    let choice = choose(&repository, input)?;
+    choice.refuse_dirty(&repository, input)
 }
 
 /// Finds out what is meant, and refuses what Git would refuse.
@@ -94,19 +97,15 @@ pub(super) fn choose(repository: &gix::Repository, input: &Input) -> Result<Choi
     {
         refuse_elsewhere(repository, branch)?;
     }
+    let mut dirty = None;
     if repository.workdir().is_some() {
         let dirt = dirt(repository, commit::tree(repository, from)?)?;
-        let what = match (dirt.unstaged.is_empty(), dirt.staged.is_empty()) {
+        dirty = match (dirt.unstaged.is_empty(), dirt.staged.is_empty()) {
             (true, true) => None,
             (false, true) => Some("you have unstaged changes"),
             (true, false) => Some("your index contains uncommitted changes"),
             (false, false) => Some("you have unstaged and uncommitted changes"),
         };
-        if let Some(what) = what {
-            return Err(RebaseError::Dirty {
-                what: what.to_owned(),
-            });
-        }
     }
     Ok(Choice {
         head,
@@ -118,10 +117,27 @@ pub(super) fn choose(repository: &gix::Repository, input: &Input) -> Result<Choi
         onto,
         onto_name,
         fork_point,
+        dirty,
     })
 }
 
 impl Choice {
+    /// Refuses what is not committed, if it is not to be kept aside.
+    pub(super) fn refuse_dirty(
+        &self,
+        repository: &gix::Repository,
+        input: &Input,
+    ) -> Result<(), RebaseError> {
+        let config = repository.config_snapshot();
+        let configured = config.boolean("rebase.autoStash").unwrap_or(false);
+        match self.dirty {
+            Some(what) if !input.autostash.unwrap_or(configured) => Err(RebaseError::Dirty {
+                what: what.to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the commits lie on their new base already, one after the other.
     pub(super) fn is_up_to_date(&self, repository: &gix::Repository) -> Result<bool, RebaseError> {
         let Some(upstream) = self.upstream else {
@@ -373,10 +389,7 @@ fn refuse_unknown(repository: &gix::Repository) -> Result<(), RebaseError> {
     if config.boolean("rerere.enabled").unwrap_or(false) {
         return Err(unknown("rerere"));
     }
-    if config.boolean("commit.gpgSign").unwrap_or(false) {
-        return Err(unknown("signing of rebased commits (commit.gpgSign)"));
-    }
-    for key in ["rebase.autoSquash", "rebase.autoStash", "rebase.updateRefs"] {
+    for key in ["rebase.autoSquash", "rebase.updateRefs"] {
         if config.boolean(key).unwrap_or(false) {
             return Err(unknown(key));
         }

@@ -5,8 +5,10 @@ use gix::filter::plumbing::worktree;
 use gix::objs::Kind;
 use gix::prelude::Write as _;
 use gix_hash::ObjectId;
+use resume_runtime::StepError;
 
 use super::error::RebaseError;
+use crate::history::commit::{NewCommit, create};
 
 /// A commit to pick.
 #[derive(Clone, Debug)]
@@ -94,17 +96,17 @@ fn without_blank_lines(message: &BStr) -> &BStr {
     rest
 }
 
-/// Writes a commit.
-pub(super) fn write(
+/// Writes a commit that is no part of a branch.
+pub(super) fn write_plain(
     repository: &gix::Repository,
     tree: ObjectId,
-    parent: Option<ObjectId>,
+    parents: &[ObjectId],
     author: &BStr,
     committer: &BStr,
     message: &BStr,
 ) -> Result<ObjectId, RebaseError> {
     let mut bytes = format!("tree {tree}\n").into_bytes();
-    if let Some(parent) = parent {
+    for parent in parents {
         bytes.extend_from_slice(format!("parent {parent}\n").as_bytes());
     }
     for (word, who) in [("author", author), ("committer", committer)] {
@@ -119,6 +121,36 @@ pub(super) fn write(
         .objects
         .write_buf(Kind::Commit, &bytes)
         .map_err(RebaseError::repository)
+}
+
+/// Writes a commit, signed where `commit.gpgSign` asks for it.
+pub(super) fn write(
+    repository: &gix::Repository,
+    tree: ObjectId,
+    parent: Option<ObjectId>,
+    author: &BStr,
+    committer: &BStr,
+    message: &BStr,
+) -> Result<ObjectId, RebaseError> {
+    if repository.config_snapshot().boolean("commit.gpgSign") == Some(true) {
+        let who = |line: &BStr| -> Result<gix::actor::Signature, RebaseError> {
+            let parsed = gix::actor::SignatureRef::from_bytes(line);
+            let parsed = parsed.map_err(RebaseError::repository)?;
+            parsed.to_owned().map_err(RebaseError::repository)
+        };
+        let new = NewCommit {
+            tree,
+            parents: parent.into_iter().collect(),
+            author: who(author)?,
+            committer: who(committer)?,
+            message: message.to_owned(),
+            encoding: None,
+            headers: Vec::new(),
+        };
+        return Ok(create(repository, new).map_err(StepError::from)?);
+    }
+    let parents: Vec<ObjectId> = parent.into_iter().collect();
+    write_plain(repository, tree, &parents, author, committer, message)
 }
 
 /// The tree of a commit.

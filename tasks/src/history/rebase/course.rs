@@ -4,6 +4,7 @@ use gix::bstr::BString;
 use gix_hash::ObjectId;
 use serde::{Deserialize, Serialize};
 
+use super::input::End;
 use crate::transfer::text;
 
 /// How far a rebase is.
@@ -47,8 +48,25 @@ pub(super) struct Course {
     pub(super) begun: bool,
     /// The lines of the record that are in the log of `HEAD`.
     pub(super) logged: u64,
+    /// What was not committed, kept aside.
+    #[serde(with = "text::maybe_oid", default)]
+    pub(super) stash: Option<ObjectId>,
+    /// Whether it stays in the stash.
+    #[serde(default)]
+    pub(super) kept: bool,
     pub(super) picked: u64,
     pub(super) dropped: u64,
+}
+
+impl Course {
+    /// The commit that is checked out at the end.
+    pub(super) fn tip(&self, end: End) -> ObjectId {
+        match end {
+            End::Rebased => self.head,
+            _ if self.begun => self.orig,
+            _ => self.from,
+        }
+    }
 }
 
 /// A commit that conflicts.
@@ -73,4 +91,14 @@ pub(super) enum Goal {
     Skip,
     /// Everything is put back.
     Abort,
+    /// What is not committed was kept aside.
+    Clean,
+    /// It is put back.
+    Restore {
+        /// The commit's tree with it.
+        #[serde(with = "text::oid")]
+        tree: ObjectId,
+        /// How the rebase ended.
+        end: End,
+    },
 }

@@ -96,7 +96,7 @@ fn files(conflict: &Conflict<'_>) -> Vec<(&'static str, Vec<u8>)> {
         None => b"detached HEAD\n".to_vec(),
     };
     let pairs = rewritten.iter().map(|(old, new)| format!("{old} {new}\n"));
-    vec![
+    let mut files = vec![
         ("head-name", name),
         ("onto", line(&course.onto)),
         ("orig-head", line(&course.orig)),
@@ -112,7 +112,9 @@ fn files(conflict: &Conflict<'_>) -> Vec<(&'static str, Vec<u8>)> {
         ("message", message(source, paths)),
         ("author-script", author_script(source.author.as_ref())),
         ("rewritten-list", pairs.collect::<String>().into_bytes()),
-    ]
+    ];
+    files.extend(course.stash.map(|kept| ("autostash", line(&kept))));
+    files
 }
 
 /// The author, as a shell would read it.

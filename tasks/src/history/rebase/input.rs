@@ -27,6 +27,9 @@ pub struct Input {
     /// Whether all commits are rebased, down to the first.
     #[serde(default)]
     pub root: bool,
+    /// Whether what is not committed is kept aside meanwhile; as configured, if not given.
+    #[serde(default)]
+    pub autostash: Option<bool>,
 }
 
 /// What to do with an operation that waits.
@@ -72,4 +75,7 @@ pub struct Output {
     pub picked: u64,
     /// Commits that were left out, since their changes are there already.
     pub dropped: u64,
+    /// Whether what was kept aside could not be put back, and is in the stash.
+    #[serde(default)]
+    pub stashed: bool,
 }

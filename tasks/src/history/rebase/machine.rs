@@ -11,7 +11,7 @@ use super::course::Course;
 use super::error::RebaseError;
 use super::input::{Input, Output, Wish};
 use super::refs::Refs;
-use super::steps::{Close, Look, Move, Pick, Prepare, Resolve, Settle};
+use super::steps::{Close, Keep, Look, Move, Pick, Prepare, Resolve, Settle, Unstash};
 use super::todo::{self, Item};
 use crate::core::database::STORE_NAME;
 use crate::transfer::refs::Committer;
@@ -92,6 +92,12 @@ pub enum Rebase {
     /// Waits for a conflict to be resolved.
     #[step]
     Resolve(Resolve),
+    /// Looks whether what was kept aside can be put back.
+    #[step]
+    Unstash(Unstash),
+    /// Keeps it in the stash.
+    #[step(effect)]
+    Keep(Keep),
     /// Runs hooks and removes what is left.
     #[step(effect)]
     Close(Close),
@@ -199,5 +205,6 @@ pub(super) fn output(course: &Course, end: super::input::End, head: ObjectId) ->
         head,
         picked: course.picked,
         dropped: course.dropped,
+        stashed: course.kept,
     }
 }

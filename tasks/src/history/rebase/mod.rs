@@ -27,6 +27,7 @@ mod machine;
 mod patch;
 mod pick;
 mod refs;
+mod stash;
 mod steps;
 mod todo;
 

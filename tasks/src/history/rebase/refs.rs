@@ -86,6 +86,27 @@ impl<'a> Refs<'a> {
         lock.commit(self.disk).map_err(RebaseError::io(&path))
     }
 
+    /// Puts a commit on the stash, which is a log.
+    pub(super) fn stash(
+        &self,
+        name: &BStr,
+        old: Option<ObjectId>,
+        line: &Line,
+    ) -> Result<(), RebaseError> {
+        if old == Some(line.new) {
+            return Ok(());
+        }
+        let common = self.repository.common_dir();
+        let file = gix::path::from_bstr(name).map_err(RebaseError::repository)?;
+        let path = common.join(&file);
+        let mut lock = self.lock(&path)?;
+        let log = common.join("logs").join(&file);
+        logs::append(&log, std::slice::from_ref(line), true, self.disk)?;
+        let mut put = || io::Write::write_all(lock.file()?, format!("{}\n", line.new).as_bytes());
+        put().map_err(RebaseError::io(&path))?;
+        lock.commit(self.disk).map_err(RebaseError::io(&path))
+    }
+
     /// What `HEAD` names.
     pub(super) fn head(&self) -> Result<Head, RebaseError> {
         head(self.repository.git_dir())

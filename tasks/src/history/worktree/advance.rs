@@ -192,7 +192,7 @@ impl Work {
         std::fs::create_dir_all(&staging).map_err(StepError::from)?;
         // Attributes are those of the new tree.
         let mut after = index.clone();
-        index::apply(&mut after, &changes, &HashMap::new(), &[]);
+        index::apply(&mut after, &changes, &HashMap::new(), &[], false);
         let attributes = attribute_files(&repository, &after);
         let first = state.first();
         let total = wanted.entries().len();
@@ -334,7 +334,7 @@ impl Work {
             ..
         } = self;
         drop(staged);
-        index::apply(&mut index, &changes, &stats, &plan.unmerged);
+        index::apply(&mut index, &changes, &stats, &plan.unmerged, plan.unstaged);
         let mut bytes = Vec::new();
         let write = index.write_to(&mut bytes, gix::index::write::Options::default());
         write.map_err(|error| StepError::fatal(error.to_string()))?;

@@ -68,9 +68,12 @@ pub(super) fn apply(
     changes: &[Change],
     stats: &HashMap<usize, Stat>,
     unmerged: &[Stage],
+    unstaged: bool,
 ) {
+    // Those that it knows stay as they are, and differ from their files.
+    let staged = |change: &&Change| !(unstaged && change.old.is_some());
     let mut gone: HashSet<&BStr> = HashSet::new();
-    for change in changes {
+    for change in changes.iter().filter(staged) {
         gone.insert(change.path.as_bstr());
     }
     for stage in unmerged {
@@ -94,7 +97,9 @@ pub(super) fn apply(
         if conflicting.contains(path) {
             continue;
         }
-        let Some(side) = change.new else { continue };
+        let Some(side) = change.new.filter(|_| staged(&change)) else {
+            continue;
+        };
         let flags = if change.sparse {
             Flags::SKIP_WORKTREE | Flags::EXTENDED
         } else {

@@ -30,6 +30,7 @@ mod file;
 mod index;
 mod list;
 mod plan;
+mod snapshot;
 mod sparse;
 
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use dirt::{Dirt, dirt};
 pub use error::WorktreeError;
 pub use index::{conflicts, read_index, write_tree};
 pub use plan::Plan;
+pub use snapshot::snapshot;
 
 pub(super) use changes::{Change, Side, changes};
 pub(super) use error::listed;

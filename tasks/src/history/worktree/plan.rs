@@ -33,6 +33,9 @@ pub struct Plan {
     /// With `force`, as `git reset --merge` does: changes in files that are not to be touched stay, and
     /// in files that are, without a conflict, they are refused.
     pub keep: bool,
+    /// Whether the index keeps what it has, but for files that it does not know: what is placed are
+    /// changes that are not staged.
+    pub unstaged: bool,
     /// How many threads read objects and write files.
     pub threads: usize,
 }
@@ -49,6 +52,7 @@ impl Plan {
             branch: None,
             unmerged: Vec::new(),
             force: false,
+            unstaged: false,
             keep: false,
             threads,
         }

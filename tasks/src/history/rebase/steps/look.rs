@@ -8,7 +8,7 @@ use super::super::course::{Course, Goal};
 use super::super::error::RebaseError;
 use super::super::machine::{Rebase, STAGES, open, read, with_refs};
 use super::super::refs::Head;
-use super::Settle;
+use super::{Keep, Settle};
 use crate::history::engine::Stage;
 use crate::history::worktree::{self, Advance, Plan, WorktreeError, check};
 
@@ -38,7 +38,9 @@ impl Step<Rebase> for Look {
         cx.blocking(move |b| {
             let Self { course, goal } = self;
             let repository = open(b.input())?.to_thread_local();
-            unmoved(b, &repository, &course)?;
+            if !matches!(goal, Goal::Restore { .. }) {
+                unmoved(b, &repository, &course)?;
+            }
             if repository.workdir().is_none() {
                 return Transition::to(Settle::new(course, goal));
             }
@@ -49,6 +51,10 @@ impl Step<Rebase> for Look {
                     goal,
                     moving,
                 }),
+                // What is there now comes first.
+                Err(WorktreeError::Overwrites { .. }) if let Goal::Restore { end, .. } = goal => {
+                    Transition::to(Keep::new(course, end))
+                }
                 // Once the user has seen to it, it is looked at anew.
                 Err(error @ WorktreeError::Overwrites { .. }) => {
                     Transition::wait(Self { course, goal }, error.into())
@@ -128,22 +134,36 @@ fn unmoved(
 fn plan(b: &mut Blocking<Rebase>, course: &Course, goal: &Goal) -> Result<Plan, WorktreeError> {
     let shared = open(b.input()).map_err(StepError::from)?;
     let repository = shared.to_thread_local();
-    let tree = |id| commit::tree(&repository, id).map_err(StepError::from);
+    let tree = |id| tree_of(&repository, id);
     let from = tree(course.base)?;
     let (to, treeish) = match goal {
         Goal::Finish | Goal::Skip => (tree(course.head)?, course.head),
         Goal::Stop(stopped) => (stopped.tree, stopped.tree),
         Goal::Abort => (tree(course.orig)?, course.orig),
+        Goal::Clean => (tree(course.from)?, course.from),
+        Goal::Restore { tree, .. } => (*tree, *tree),
+    };
+    let from = match goal {
+        Goal::Restore { end, .. } => tree_of(&repository, course.tip(*end))?,
+        _ => from,
     };
     let mut plan = Plan::new(shared, from, to);
     plan.treeish = treeish;
-    plan.force = matches!(goal, Goal::Skip | Goal::Abort);
+    plan.force = matches!(goal, Goal::Skip | Goal::Abort | Goal::Clean);
+    plan.unstaged = matches!(goal, Goal::Restore { .. });
     match goal {
         Goal::Stop(_) => plan.unmerged = stages(b)?,
         Goal::Finish | Goal::Abort => plan.branch.clone_from(&course.branch),
-        Goal::Skip => {}
+        Goal::Skip | Goal::Clean | Goal::Restore { .. } => {}
     }
     Ok(plan)
+}
+
+fn tree_of(
+    repository: &gix::Repository,
+    id: gix_hash::ObjectId,
+) -> Result<gix_hash::ObjectId, StepError> {
+    commit::tree(repository, id).map_err(StepError::from)
 }
 
 /// The stages of the conflicting paths.

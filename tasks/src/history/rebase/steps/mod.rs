@@ -6,6 +6,7 @@ mod pick;
 mod prepare;
 mod resolve;
 mod settle;
+mod unstash;
 
 pub(super) use close::Close;
 pub(super) use look::{Look, Move};
@@ -13,3 +14,4 @@ pub(super) use pick::Pick;
 pub(super) use prepare::Prepare;
 pub(super) use resolve::Resolve;
 pub(super) use settle::Settle;
+pub(super) use unstash::{Keep, Unstash};

@@ -11,10 +11,10 @@ use super::super::commit::Source;
 use super::super::course::{Course, Goal, Stopped};
 use super::super::error::RebaseError;
 use super::super::input::{End, Wish};
-use super::super::machine::{Done, RECORD, Rebase, STAGES, items, open, output, own, rewrite};
+use super::super::machine::{Done, RECORD, Rebase, STAGES, items, open, own, rewrite};
 use super::super::pick::{Picked, pick, short};
 use super::super::todo::Item;
-use super::Look;
+use super::{Look, Unstash};
 use crate::history::engine::{Engine, Outcome};
 use crate::history::objects;
 
@@ -46,8 +46,7 @@ impl Step<Rebase> for Pick {
         cx.blocking(move |b| {
             if !self.course.begun && b.env().wish == Wish::Abort {
                 b.env().take_wish();
-                let head = self.course.orig;
-                return Transition::done(output(&self.course, End::Aborted, head));
+                return Transition::to(Unstash::new(self.course, End::Aborted));
             }
             Ok(advance(b, self.course)?)
         })

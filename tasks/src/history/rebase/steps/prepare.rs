@@ -9,9 +9,10 @@ use super::super::error::RebaseError;
 use super::super::input::End;
 use super::super::machine::{Rebase, TODO, open, output, own, rewrite};
 use super::super::refs::Head;
-use super::super::todo;
+use super::super::{stash, todo};
 use super::{Look, Pick};
 use crate::history::hooks::{HookError, Hooks};
+use crate::history::objects;
 
 /// The first state.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -27,6 +28,7 @@ fn prepare(b: &mut Blocking<Rebase>) -> Result<Transition<Rebase>, RebaseError> 
     let input = b.input().clone();
     let repository = open(&input)?.to_thread_local();
     let choice = choose(&repository, &input)?;
+    choice.refuse_dirty(&repository, &input)?;
     let from_branch = match &choice.head {
         Head::Branch(name) => Some(name.clone()),
         Head::Commit(_) => None,
@@ -48,6 +50,8 @@ fn prepare(b: &mut Blocking<Rebase>) -> Result<Transition<Rebase>, RebaseError> 
         logged: 0,
         picked: 0,
         dropped: 0,
+        stash: None,
+        kept: false,
     };
     if choice.is_up_to_date(&repository)? {
         if input.branch.is_none() {
@@ -61,6 +65,9 @@ fn prepare(b: &mut Blocking<Rebase>) -> Result<Transition<Rebase>, RebaseError> 
         course.start = choice.orig;
         course.head = choice.orig;
         rewrite(b, TODO, b"")?;
+        if choice.dirty.is_some() {
+            return keep_aside(b, course);
+        }
         let goal = Goal::Finish;
         return Ok(Transition::To(Look::new(course, goal).into()));
     }
@@ -74,7 +81,25 @@ fn prepare(b: &mut Blocking<Rebase>) -> Result<Transition<Rebase>, RebaseError> 
         ));
     }
     rewrite(b, TODO, &todo::render(&items))?;
+    if choice.dirty.is_some() {
+        return keep_aside(b, course);
+    }
     Ok(Transition::To(Pick { course }.into()))
+}
+
+/// Keeps what is not committed as a commit, then takes it out of index and working tree.
+fn keep_aside(
+    b: &mut Blocking<Rebase>,
+    mut course: Course,
+) -> Result<Transition<Rebase>, RebaseError> {
+    let repository = objects::in_memory(&open(b.input())?);
+    let who = b.env().committer(&repository);
+    let kept = stash::create(&repository, course.from, course.from_branch.as_ref(), &who)?;
+    let place = own(b, &repository, "objects");
+    objects::save(&repository, &place, &*b)?;
+    b.note(format!("what is not committed is kept as {kept}"));
+    course.stash = Some(kept);
+    Ok(Transition::To(Look::new(course, Goal::Clean).into()))
 }
 
 /// Asks the hook whether it may be.

@@ -14,7 +14,7 @@ use super::super::logs::Line;
 use super::super::machine::{Done, Rebase, items, open, own, record, with_refs};
 use super::super::refs::Head;
 use super::look::stages;
-use super::{Close, Pick, Resolve};
+use super::{Close, Look, Pick, Resolve, Unstash};
 use crate::history::hooks::Hooks;
 
 /// The state once the working tree is moved.
@@ -44,6 +44,9 @@ impl Step<Rebase> for Settle {
                     Transition::to(Pick { course })
                 }
                 Goal::Abort => Ok(abort(b, course)?),
+                Goal::Clean if course.total == 0 => Transition::to(Look::new(course, Goal::Finish)),
+                Goal::Clean => Transition::to(Pick { course }),
+                Goal::Restore { end, .. } => Transition::to(Close::new(course, end)),
             }
         })
         .await
@@ -91,7 +94,7 @@ fn finish(b: &mut Blocking<Rebase>, course: Course) -> Result<Transition<Rebase>
     if !course.begun {
         checked_out(b, &repository, &course)?;
     }
-    Ok(Transition::To(Close::new(course, End::Rebased).into()))
+    Ok(Transition::To(Unstash::new(course, End::Rebased).into()))
 }
 
 /// What `HEAD` named at the beginning.
@@ -168,7 +171,7 @@ fn abort(b: &mut Blocking<Rebase>, course: Course) -> Result<Transition<Rebase>,
         };
         with_refs(b, &repository, |refs| refs.set_head(&to, &[line]))?;
     }
-    Ok(Transition::To(Close::new(course, End::Aborted).into()))
+    Ok(Transition::To(Unstash::new(course, End::Aborted).into()))
 }
 
 /// The lines that the log of `HEAD` is to get.

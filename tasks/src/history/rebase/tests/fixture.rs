@@ -120,6 +120,7 @@ pub(super) fn input(repo: &Path, args: &[&str]) -> Input {
         match *arg {
             "--onto" => input.onto = args.next().map(|it| (*it).to_owned()),
             "--root" => input.root = true,
+            "--autostash" => input.autostash = Some(true),
             name if input.upstream.is_none() && !input.root => {
                 input.upstream = Some(name.to_owned());
             }

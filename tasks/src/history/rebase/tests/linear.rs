@@ -18,7 +18,7 @@ pub(super) fn text(changed: &[(usize, &str)]) -> String {
 }
 
 /// `main` goes on in one part of a file, `side` in another, and both in files of their own.
-fn two_branches(dir: &Path) -> PathBuf {
+pub(super) fn two_branches(dir: &Path) -> PathBuf {
     let repo = init(dir);
     put(&repo, "file", text(&[]));
     put(&repo, "gone", "gone\n");

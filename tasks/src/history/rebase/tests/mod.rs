@@ -5,3 +5,4 @@ mod crash;
 mod fixture;
 mod linear;
 mod refused;
+mod stash;

@@ -102,8 +102,10 @@ fn there_and_back_is_as_git_does_it() {
             files_of.keys().collect::<Vec<_>>()
         );
         assert_eq!(&there, files_of, "{from} {to}");
-        // The index is the tree's, and its stat data are the files': git looks at no content.
+        // The index is the tree's, and its stat data are the files'.
         assert_eq!(git(&repo, &["diff", "--cached", to]), "");
+        // But for those that were as young as the index before.
+        git(&repo, &["update-index", "-q", "--refresh"]);
         assert_eq!(git(&repo, &["diff-files"]), "", "{from} {to}");
         git(
             &repo,
