@@ -22,7 +22,7 @@ use super::ui::{Ui, format, text};
 pub(super) struct MergeArgs {
     /// The commit to merge: a branch, a tag or any other revision
     #[arg(required_unless_present_any = ["resume", "abort"])]
-    commit: Option<OsString>,
+    commit: Vec<OsString>,
     /// Make a commit even where the branch could simply be moved
     #[arg(long, overrides_with_all = ["ff", "ff_only", "no_ff"], conflicts_with = "squash")]
     no_ff: bool,
@@ -72,7 +72,11 @@ pub(super) fn run(args: &MergeArgs, origin: &Origin, ui: &Ui) -> Result<(), Erro
         .canonicalize()
         .map_err(|e| Error::failed(format!("cannot read {}", git_dir.display())).because(e))?;
     let mut resume = args.resume.clone();
-    let input = if let Some(commit) = &args.commit {
+    if args.commit.len() > 1 {
+        let what = "a merge of more than two sides at once is not done here";
+        return Err(Error::usage(what).hint("merge one after the other, or with `git merge`"));
+    }
+    let input = if let Some(commit) = args.commit.first() {
         given(args, commit, &git_dir)?
     } else {
         let op = taken_up(&db, args, &git_dir)?;
@@ -279,7 +283,7 @@ mod tests {
         let super::super::args::Command::Merge(args) = args.command else {
             panic!("{line}");
         };
-        let commit = args.commit.clone().unwrap_or_default();
+        let commit = args.commit.first().cloned().unwrap_or_default();
         Ok(given(&args, &commit, "/r/.git".as_ref()).unwrap())
     }
 
@@ -299,7 +303,7 @@ mod tests {
             let super::super::args::Command::Merge(args) = args.command else {
                 panic!("{line}");
             };
-            let again = given(&args, &args.commit.clone().unwrap(), "/r/.git".as_ref()).unwrap();
+            let again = given(&args, &args.commit[0], "/r/.git".as_ref()).unwrap();
             assert_eq!(format!("{again:?}"), format!("{input:?}"), "{line}");
         }
     }
@@ -311,7 +315,6 @@ mod tests {
             "mug merge --squash --no-ff x",
             "mug merge --abort x",
             "mug merge --abort --resume op-1",
-            "mug merge a b",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -81,7 +81,7 @@ pub enum MergeError {
     #[error("`{key}` is set, which is not done here")]
     Setting {
         /// Its key.
-        key: &'static str,
+        key: String,
     },
 }
 

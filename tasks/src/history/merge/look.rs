@@ -8,6 +8,7 @@ use super::error::MergeError;
 use super::input::{Ended, FastForward, Input, Output};
 use super::machine::{Facts, MESSAGE, Merge, STAGES, Way, keep, own_dir, shared};
 use super::named::Theirs;
+use super::settings::Settings;
 use super::steps::Move;
 use super::{files, message};
 use crate::history::commit::{CommitError, Head};
@@ -55,37 +56,33 @@ fn look(b: &mut Blocking<Merge>) -> StepResult<Merge> {
     let input = b.input().clone();
     let head = Head::read(&repository)?;
     let theirs = Theirs::find(&repository, input.commit.as_ref())?;
+    let settings = Settings::of(&repository, &head, &input)?;
     let Some(ours) = head.commit else {
-        return unborn(b, &repository, &input, head, &theirs);
+        return unborn(b, &repository, &settings, head, &theirs);
     };
-    let bases = repository.merge_bases_many(ours, &[theirs.commit]);
-    let bases: Vec<_> = bases
-        .map_err(CommitError::repository)?
-        .into_iter()
-        .map(gix::Id::detach)
-        .collect();
-    if bases.contains(&theirs.commit) {
+    let relation = Relation::of(&repository, ours, theirs.commit)?;
+    if relation.has_theirs {
         // As Git does.
         let (own, disk) = (own_dir(b), &*b);
         files::write_id(repository.git_dir(), "ORIG_HEAD", ours, &own, disk)?;
         let _ = std::fs::remove_dir_all(own);
         return Transition::done(nothing(Ended::UpToDate, Some(ours)));
     }
-    let fast_forward = fast_forward(&repository, &input, &theirs);
-    let is_ahead = bases.contains(&ours);
+    let fast_forward = fast_forward(&settings, &theirs);
     let from = tree(&repository, ours)?;
     let mut facts = Facts {
         head,
         from,
+        name: theirs.name.clone(),
         theirs: theirs.commit,
         merge_head: theirs.tag.unwrap_or(theirs.commit),
         tree: from,
         clean: true,
-        way: way(&input),
+        way: way(&settings),
         no_ff: fast_forward == FastForward::Never,
         both: true,
     };
-    if is_ahead && fast_forward != FastForward::Never {
+    if relation.has_ours && fast_forward != FastForward::Never {
         facts.tree = tree(&repository, theirs.commit)?;
         facts.both = false;
         if facts.way != Way::Squash {
@@ -106,10 +103,10 @@ fn look(b: &mut Blocking<Merge>) -> StepResult<Merge> {
         }
         .into());
     }
-    let outcome = merge(b, &repository, &facts, &input)?;
+    let outcome = merge(b, &repository, &facts, &settings)?;
     facts.tree = outcome.tree;
     facts.clean = outcome.clean;
-    let text = text(&input, &repository, &theirs, &facts.head);
+    let text = text(&input, &repository, &theirs, &facts.head, settings.log)?;
     keep_all(b, &outcome, &text)?;
     objects::save(&repository, &own_dir(b), &*b)?;
     begin(b, facts)
@@ -120,12 +117,13 @@ fn merge(
     b: &Blocking<Merge>,
     repository: &gix::Repository,
     facts: &Facts,
-    input: &Input,
+    settings: &Settings,
 ) -> Result<Outcome, StepError> {
     let mut engine = Engine::open(repository, &own_dir(b).join("engine"));
+    let input = b.input();
     let labels = Labels {
         ours: "HEAD".into(),
-        theirs: input.commit.clone(),
+        theirs: facts.name.clone(),
         base: None,
     };
     let Some(ours) = facts.head.commit else {
@@ -136,7 +134,7 @@ fn merge(
         ours,
         facts.theirs,
         &labels,
-        input.favor,
+        settings.favor,
         input.allow_unrelated,
     )?;
     if let Some(stage) = outcome.stages.iter().find(|stage| stage.mode == SUBMODULE) {
@@ -159,15 +157,29 @@ fn keep_all(b: &mut Blocking<Merge>, outcome: &Outcome, message: &[u8]) -> Resul
     Ok(())
 }
 
-/// What the commit is to say.
-fn text(input: &Input, repository: &gix::Repository, theirs: &Theirs, head: &Head) -> Vec<u8> {
-    if let Some(message) = &input.message {
-        return message.clone().into();
+/// What the commit is to say; so many of its commits are listed.
+fn text(
+    input: &Input,
+    repository: &gix::Repository,
+    theirs: &Theirs,
+    head: &Head,
+    listed: usize,
+) -> Result<Vec<u8>, StepError> {
+    let mut text = match &input.message {
+        Some(message) if listed == 0 => return Ok(message.clone().into()),
+        Some(message) => message.clone().into(),
+        None => message::of(repository, theirs, head),
+    };
+    if !text.ends_with(b"\n") {
+        text.push(b'\n');
     }
-    let mut message = message::of(repository, theirs, head);
+    if let (Some(ours), 1..) = (head.commit, listed) {
+        let list = message::list(repository, ours, theirs, listed)?;
+        text.extend_from_slice(&list);
+    }
     // As in Git: its last line is ended where it is written.
-    message.pop();
-    message.into()
+    text.pop();
+    Ok(text.into())
 }
 
 fn plain(text: &str) -> String {
@@ -178,19 +190,20 @@ fn plain(text: &str) -> String {
 fn unborn(
     b: &mut Blocking<Merge>,
     repository: &gix::Repository,
-    input: &Input,
+    settings: &Settings,
     head: Head,
     theirs: &Theirs,
 ) -> StepResult<Merge> {
-    if input.squash {
+    if settings.squash {
         return Err(MergeError::Unborn { option: "--squash" }.into());
     }
-    if input.fast_forward == Some(FastForward::Never) {
+    if settings.fast_forward == Some(FastForward::Never) {
         return Err(MergeError::Unborn { option: "--no-ff" }.into());
     }
     let facts = Facts {
         head,
         from: ObjectId::empty_tree(repository.object_hash()),
+        name: theirs.name.clone(),
         theirs: theirs.commit,
         merge_head: theirs.commit,
         tree: tree(repository, theirs.commit)?,
@@ -209,32 +222,64 @@ fn begin(b: &mut Blocking<Merge>, facts: Facts) -> StepResult<Merge> {
     Transition::to(Move::new(facts, state))
 }
 
-/// What was asked for, or configured.
-fn fast_forward(repository: &gix::Repository, input: &Input, theirs: &Theirs) -> FastForward {
-    if let Some(asked) = input.fast_forward {
-        return asked;
-    }
-    let config = repository.config_snapshot();
-    let set = config.string("merge.ff");
-    if set
-        .as_ref()
-        .is_some_and(|it| it.eq_ignore_ascii_case(b"only"))
-    {
-        return FastForward::Only;
-    }
-    let never = set.is_some() && config.boolean("merge.ff") == Some(false);
-    if never || (theirs.odd_tag && !input.squash) {
-        return FastForward::Never;
-    }
-    FastForward::Allowed
+/// Whether there is a commit in any case.
+fn fast_forward(settings: &Settings, theirs: &Theirs) -> FastForward {
+    let usual = if theirs.odd_tag && !settings.squash {
+        FastForward::Never
+    } else {
+        FastForward::Allowed
+    };
+    settings.fast_forward.unwrap_or(usual)
 }
 
-fn way(input: &Input) -> Way {
-    match (input.squash, input.no_commit) {
+fn way(settings: &Settings) -> Way {
+    match (settings.squash, settings.no_commit) {
         (true, _) => Way::Squash,
         (false, true) => Way::Stop,
         (false, false) => Way::Commit,
     }
+}
+
+/// Which of the two has all that the other one has.
+struct Relation {
+    has_theirs: bool,
+    has_ours: bool,
+}
+
+impl Relation {
+    fn of(
+        repository: &gix::Repository,
+        ours: ObjectId,
+        theirs: ObjectId,
+    ) -> Result<Self, CommitError> {
+        if repository.is_shallow().unwrap_or(true) {
+            // Commits say more of their parents than there is.
+            return Ok(Self {
+                has_theirs: reaches(repository, ours, theirs)?,
+                has_ours: reaches(repository, theirs, ours)?,
+            });
+        }
+        let bases = repository.merge_bases_many(ours, &[theirs]);
+        let bases = bases.map_err(CommitError::repository)?;
+        Ok(Self {
+            has_theirs: bases.iter().any(|base| *base == theirs),
+            has_ours: bases.iter().any(|base| *base == ours),
+        })
+    }
+}
+
+fn reaches(
+    repository: &gix::Repository,
+    from: ObjectId,
+    to: ObjectId,
+) -> Result<bool, CommitError> {
+    let walk = repository.rev_walk([from]).all();
+    for commit in walk.map_err(CommitError::repository)? {
+        if commit.map_err(CommitError::repository)?.id == to {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn tree(repository: &gix::Repository, commit: ObjectId) -> Result<ObjectId, StepError> {

@@ -89,6 +89,9 @@ pub(super) struct Facts {
     /// Its tree.
     #[serde(with = "text::oid")]
     pub(super) from: ObjectId,
+    /// What logs and conflict markers call what is merged.
+    #[serde(with = "text::name")]
+    pub(super) name: BString,
     /// The commit that is merged.
     #[serde(with = "text::oid")]
     pub(super) theirs: ObjectId,

@@ -2,9 +2,10 @@
 
 use gix::bstr::{BStr, BString, ByteSlice as _};
 use gix::glob::wildmatch;
+use gix_hash::ObjectId;
 
 use super::named::Theirs;
-use crate::history::commit::Head;
+use crate::history::commit::{CommitError, Head, message};
 
 /// The message that Git would give it.
 pub(super) fn of(repository: &gix::Repository, theirs: &Theirs, head: &Head) -> BString {
@@ -24,6 +25,53 @@ pub(super) fn of(repository: &gix::Repository, theirs: &Theirs, head: &Head) -> 
         }
     }
     message
+}
+
+/// The subjects of the commits that theirs has over ours, the newest first.
+pub(super) fn list(
+    repository: &gix::Repository,
+    ours: ObjectId,
+    theirs: &Theirs,
+    listed: usize,
+) -> Result<Vec<u8>, CommitError> {
+    let newest = gix::traverse::commit::simple::CommitTimeOrder::NewestFirst;
+    let walk = repository
+        .rev_walk([theirs.commit])
+        .sorting(gix::revision::walk::Sorting::ByCommitTime(newest))
+        .with_hidden([ours])
+        .all()
+        .map_err(CommitError::repository)?;
+    let (mut count, mut subjects) = (0, Vec::new());
+    for info in walk {
+        let id = info.map_err(CommitError::repository)?.id;
+        let commit = repository
+            .find_commit(id)
+            .map_err(CommitError::repository)?;
+        let commit = commit.decode().map_err(CommitError::repository)?;
+        if commit.parents().count() > 1 {
+            continue;
+        }
+        count += 1;
+        if count > listed {
+            continue;
+        }
+        let subject = message::subject(commit.message);
+        subjects.extend_from_slice(b"  ");
+        if subject.is_empty() {
+            subjects.extend_from_slice(id.to_string().as_bytes());
+        } else {
+            subjects.extend_from_slice(subject.trim_start());
+        }
+        subjects.push(b'\n');
+    }
+    let mut list = format!("\n* {}:", theirs.short()).into_bytes();
+    if count > listed {
+        list.extend_from_slice(format!(" ({count} commits)").as_bytes());
+        subjects.extend_from_slice(b"  ...\n");
+    }
+    list.push(b'\n');
+    list.extend_from_slice(&subjects);
+    Ok(list)
 }
 
 /// Whether the branch is one that is not named (`merge.suppressDest`).

@@ -26,6 +26,7 @@ mod machine;
 mod message;
 mod named;
 mod outside;
+mod settings;
 mod squash;
 mod steps;
 

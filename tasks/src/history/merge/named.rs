@@ -8,6 +8,8 @@ use super::error::MergeError;
 /// What is merged.
 #[derive(Clone, Debug)]
 pub(super) struct Theirs {
+    /// As Git calls it in conflict markers and logs.
+    pub(super) name: BString,
     pub(super) commit: ObjectId,
     /// The tag, if one was named that is an object.
     pub(super) tag: Option<ObjectId>,
@@ -24,7 +26,12 @@ impl Theirs {
             name: given.to_owned(),
             reason: error.to_string(),
         };
-        let spec = repository.rev_parse(given).map_err(|e| failed(&e))?;
+        if given == "FETCH_HEAD" {
+            return fetched(repository);
+        }
+        let last = given == "-";
+        let spec = if last { "@{-1}".into() } else { given };
+        let spec = repository.rev_parse(spec).map_err(|e| failed(&e))?;
         let id = spec
             .single()
             .ok_or_else(|| failed(&"it is no single commit"))?;
@@ -33,7 +40,7 @@ impl Theirs {
         let commit = commit
             .peel_to_kind(gix::object::Kind::Commit)
             .map_err(|e| failed(&e))?;
-        let expanded = (given.starts_with(b"@{-") || given == "-")
+        let expanded = (given.starts_with(b"@{-") || last)
             .then(|| {
                 spec.first_reference()
                     .map(|it| it.name.shorten().to_owned())
@@ -43,12 +50,78 @@ impl Theirs {
         let (title, full) = title(repository, name.as_bstr());
         let odd_tag = is_tag && !full.is_some_and(|full| full.starts_with(b"refs/tags/"));
         Ok(Self {
+            name: if last {
+                "@{-1}".into()
+            } else {
+                given.to_owned()
+            },
             commit: commit.id,
             tag: is_tag.then(|| id.detach()),
             title,
             odd_tag,
         })
     }
+}
+
+impl Theirs {
+    /// What a list of its commits calls it.
+    pub(super) fn short(&self) -> &str {
+        let branch = ["branch ", "remote-tracking branch "]
+            .iter()
+            .find_map(|what| self.title.strip_prefix(what));
+        match branch {
+            Some(name) => name
+                .strip_prefix('\'')
+                .and_then(|name| name.strip_suffix('\''))
+                .unwrap_or(name),
+            None => &self.title,
+        }
+    }
+}
+
+/// What was fetched to be merged.
+fn fetched(repository: &gix::Repository) -> Result<Theirs, MergeError> {
+    let failed = |reason: &str| MergeError::NoCommit {
+        name: "FETCH_HEAD".into(),
+        reason: reason.to_owned(),
+    };
+    let bytes = std::fs::read(repository.git_dir().join("FETCH_HEAD"))
+        .map_err(|error| failed(&error.to_string()))?;
+    let mut lines = bytes.lines().filter_map(|line| {
+        let mut fields = line.splitn_str(3, "\t");
+        let id = ObjectId::from_hex(fields.next()?).ok()?;
+        let merge = fields.next()?.is_empty();
+        merge
+            .then(|| fields.next().map(|what| (id, what)))
+            .flatten()
+    });
+    let (id, what) = lines
+        .next()
+        .ok_or_else(|| failed("nothing was fetched to be merged"))?;
+    if lines.next().is_some() {
+        return Err(failed(
+            "it has more than one commit, and a merge of many is not done here",
+        ));
+    }
+    let object = repository
+        .find_object(id)
+        .map_err(|error| failed(&error.to_string()))?;
+    let tag = (object.kind == gix::object::Kind::Tag).then_some(id);
+    let commit = object
+        .peel_to_kind(gix::object::Kind::Commit)
+        .map_err(|error| failed(&error.to_string()))?;
+    Ok(Theirs {
+        name: id.to_string().into(),
+        commit: commit.id,
+        tag,
+        // Of this repository it is not said.
+        title: what
+            .strip_suffix(b" of .")
+            .unwrap_or(what)
+            .to_str_lossy()
+            .into_owned(),
+        odd_tag: tag.is_some(),
+    })
 }
 
 /// What messages call it, and the ref that it is.

@@ -56,7 +56,7 @@ impl Step<Merge> for Publish {
         cx.blocking(move |b| {
             let repository = shared(b)?.to_thread_local();
             let (own, disk) = (own_dir(b), &*b);
-            let name = &b.input().commit;
+            let name = &self.facts.name;
             let message = match (&self.resolved, self.facts.way) {
                 (Some(subject), _) => format!("commit (merge): {subject}"),
                 (None, _) if self.facts.head.commit.is_none() => "initial pull".to_owned(),

@@ -221,6 +221,47 @@ fn fast_forwards() {
 }
 
 #[test]
+fn what_is_configured_is_heeded() {
+    let with = |key: &'static str, value: &'static str| {
+        move |repo: &Path| {
+            clean()(repo);
+            git(repo, &["switch", "-q", "topic"]);
+            put(repo, "more", "more\n");
+            commit(repo, "more\n\nbody");
+            git(repo, &["switch", "-q", "main"]);
+            git(repo, &["config", key, value]);
+        }
+    };
+    for (key, value) in [
+        ("merge.log", "true"),
+        ("merge.log", "1"),
+        ("merge.suppressDest", ""),
+        ("commit.cleanup", "verbatim"),
+        ("i18n.commitEncoding", "iso-8859-1"),
+        ("branch.main.mergeOptions", "--no-commit --log"),
+        ("branch.main.mergeOptions", "--squash"),
+        ("core.logAllRefUpdates", "false"),
+    ] {
+        assert!(compare(key, with(key, value), &TOPIC), "{key}");
+        let asked = Asked {
+            commit: "topic",
+            args: &["-mone\n\n\ntwo"],
+        };
+        assert!(compare(key, with(key, value), &asked), "{key}");
+    }
+    assert!(!compare("only", with("merge.ff", "only"), &TOPIC));
+    let fetched = |repo: &Path| {
+        clean()(repo);
+        git(repo, &["fetch", "-q", ".", "topic"]);
+        git(repo, &["switch", "-q", "topic"]);
+        git(repo, &["switch", "-q", "main"]);
+    };
+    for commit in ["FETCH_HEAD", "@{-1}", "-"] {
+        assert!(compare(commit, fetched, &Asked { commit, args: &[] }));
+    }
+}
+
+#[test]
 fn conflicts() {
     assert!(!compare("content", conflicting(), &TOPIC));
     for args in [&["-Xours"][..], &["-Xtheirs"]] {
