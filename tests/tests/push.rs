@@ -265,7 +265,7 @@ fn servers_with_rules_of_their_own_end_with_what_was_asked_for() {
 #[test]
 fn increments_adapt_to_what_a_server_takes_and_that_is_remembered() {
     let scratch = setup();
-    let path = target(&scratch, "a.git", &[("receive.maxInputSize", "150k")]);
+    let path = target(&scratch, "a.git", &[("receive.maxInputSize", "200k")]);
     push(&scratch, "../a.git", &["main"]).ok();
     assert_pushed(&scratch, "a.git", MAIN);
     assert!(pushes(&path) > 2);

@@ -73,7 +73,14 @@ fn tracked(target: &Target, update: &Update) -> Result<Option<BString>, gix::Err
     let Ok(name) = gix::refs::FullName::try_from(name) else {
         return Ok(None);
     };
-    let there = target.repo.try_find_reference(&name)?;
+    let there = if let Ok(there) = target.repo.try_find_reference(&name) {
+        there
+    } else {
+        // Half of one, after a power cut. What it is to be is known.
+        let file = gix::path::from_bstr(path.as_bstr())?;
+        let _ = fs::remove_file(target.repo.common_dir().join(file));
+        None
+    };
     let now = there.and_then(|it| it.try_id().map(gix::Id::detach));
     if now == update.pair.new {
         return Ok(Some(path));

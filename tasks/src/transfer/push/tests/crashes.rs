@@ -47,7 +47,7 @@ fn local(scratch: &Path, server: &Path) -> PathBuf {
     repo.git_dir().to_owned()
 }
 
-async fn check() -> Report {
+async fn check(refuses: bool) -> Report {
     let outside = tempfile::tempdir().unwrap();
     let server = outside.path().join("server.git");
     let sent = Arc::new(AtomicU64::new(0));
@@ -69,6 +69,14 @@ async fn check() -> Report {
                 // Nothing was sent yet: a run begins.
                 "prepare" => {
                     empty(&at);
+                    if refuses {
+                        let hook = at.join("hooks/update");
+                        let script = "#!/bin/sh\ncase $1 in refs/mug/*) ;; *) exit 1;; esac\n";
+                        std::fs::create_dir_all(at.join("hooks")).unwrap();
+                        std::fs::write(&hook, script).unwrap();
+                        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+                        std::fs::set_permissions(&hook, mode).unwrap();
+                    }
                 }
                 "kept" => drop(counter.fetch_add(1, Ordering::Relaxed)),
                 _ => {}
@@ -98,6 +106,12 @@ async fn check() -> Report {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_interrupts_it_the_server_has_what_was_asked_for_and_nothing_is_sent_twice() {
-    let report = check().await;
+    let report = check(false).await;
+    assert!(report.commits > 4, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_leaves_nothing_at_the_server_however_it_is_interrupted() {
+    let report = check(true).await;
     assert!(report.commits > 4, "{report}");
 }
