@@ -79,15 +79,14 @@ impl Obtain {
         b: &mut Blocking<M>,
         work: &mut Work,
     ) -> Result<Next, StepError> {
-        let joining = match work.joining.take() {
-            Some(joining) => joining,
-            None => {
-                let all = Joining::begin(&paths(b, work)?)?.objects();
-                let mut joining = joining(b, work, all)?;
-                // Its end is written already.
-                joining.advance(&mut io::sink(), &|| false)?;
-                joining
-            }
+        let joining = if let Some(joining) = work.joining.take() {
+            joining
+        } else {
+            let all = Joining::begin(&paths(b, work)?)?.objects();
+            let mut joining = joining(b, work, all)?;
+            // Its end is written already.
+            joining.advance(&mut io::sink(), &|| false)?;
+            joining
         };
         let raw = b.file_path(JOINED)?;
         let received = joining.publish(&raw, &work.goal.packs(), b)?;

@@ -54,12 +54,14 @@ async fn what_came_before_a_cut_is_not_asked_for_again() {
             clone(&input, &script, 3).await.unwrap();
             assert_cloned(&origin, &input);
             let sent = script.sent.load(Ordering::Relaxed);
-            // In a history as small as this a delta weighs much.
             let asked = script.asked.lock().unwrap();
             let asked = asked.iter().map(|it| (it.wants.len(), it.haves.len()));
             let asked: Vec<_> = asked.collect();
+            // In a history as small as this the newest files weigh much, which come whole where they
+            // come apart from the older ones.
+            let most = if filters { 17 } else { 20 };
             assert!(
-                sent * 10 < once * 17,
+                sent * 10 < once * most,
                 "{filters} {cut}: {sent} of {once} for {asked:?}"
             );
         }
