@@ -6,6 +6,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use gix_hash::ObjectId;
@@ -18,8 +19,8 @@ use super::state::Stage;
 use super::work::{JOINED, PACKS, Work, about};
 use crate::transfer::receive::{self, Joining, Received};
 
-/// For so long entries are gathered in memory before they go into the file.
-const GATHER: Duration = Duration::from_millis(10);
+/// For so long entries are written before it is asked whether a commit is due.
+const AT_ONCE: Duration = Duration::from_millis(10);
 
 impl Obtain {
     /// All is there: writes down which packs are to be one.
@@ -56,11 +57,11 @@ impl Obtain {
             Some(joining) => joining,
             None => joining(b, work, begun)?,
         };
-        let mut bytes = Vec::new();
         let since = Instant::now();
-        let enough = || since.elapsed() > GATHER || b.should_yield();
-        let whole = joining.advance(&mut bytes, &enough)?;
-        b.append_file_in(&work.goal.own, JOINED)?.append(&bytes)?;
+        let interrupt = Arc::clone(b.interrupt());
+        let enough = || since.elapsed() > AT_ONCE || interrupt.load(Relaxed);
+        let mut file = b.append_file_in(&work.goal.own, JOINED)?;
+        let whole = joining.advance(&mut file, &enough)?;
         b.report(joining.begun().into(), Some(joining.objects().into()));
         self.stage = if whole {
             // What could be cut back later gets no name.
