@@ -110,25 +110,29 @@ impl Packets {
         })
     }
 
+    /// Steps into the next packet if it is one of the first side-band, without waiting for all
+    /// of it: how many bytes it has, which [`raw`](Self::raw) gives as they come. None for any
+    /// other, which is left to [`next`](Self::next).
+    pub(super) fn enter(&mut self, where_: &str) -> Result<Option<usize>, ConnectionError> {
+        match self.announced(where_)? {
+            Some(Length::Data(bytes @ 1..)) => {
+                if !self.fill(5, where_)? {
+                    return Err(self.wire.ended(where_));
+                }
+                if self.buffer[self.at + 4] != 1 {
+                    return Ok(None);
+                }
+                self.at += 5;
+                Ok(Some(bytes - 1))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Steps over the next packet, which lies in the buffer then; none at the end.
     fn length(&mut self, where_: &str) -> Result<Option<(usize, Length)>, ConnectionError> {
-        if !self.fill(4, where_)? {
+        let Some(length) = self.announced(where_)? else {
             return Ok(None);
-        }
-        let digits = &self.buffer[self.at..self.at + 4];
-        let length = std::str::from_utf8(digits).ok();
-        // A sign would be taken for part of a number.
-        let length = length.filter(|it| it.bytes().all(|it| it.is_ascii_hexdigit()));
-        let length = length.and_then(|it| usize::from_str_radix(it, 16).ok());
-        let length = match length {
-            Some(0) => Length::Flush,
-            Some(1) => Length::Delimiter,
-            Some(2) => Length::ResponseEnd,
-            Some(length @ 4..=LONGEST) => Length::Data(length - 4),
-            _ => {
-                let what = format!("'{}' where a length should be", cleaned(digits));
-                return Err(ConnectionError::protocol(what));
-            }
         };
         let Length::Data(bytes) = length else {
             self.at += 4;
@@ -141,6 +145,28 @@ impl Packets {
         self.at = start + bytes;
         self.last = start..self.at;
         Ok(Some((start, length)))
+    }
+
+    /// What the next four bytes say; none at the end.
+    fn announced(&mut self, where_: &str) -> Result<Option<Length>, ConnectionError> {
+        if !self.fill(4, where_)? {
+            return Ok(None);
+        }
+        let digits = &self.buffer[self.at..self.at + 4];
+        let length = std::str::from_utf8(digits).ok();
+        // A sign would be taken for part of a number.
+        let length = length.filter(|it| it.bytes().all(|it| it.is_ascii_hexdigit()));
+        let length = length.and_then(|it| usize::from_str_radix(it, 16).ok());
+        match length {
+            Some(0) => Ok(Some(Length::Flush)),
+            Some(1) => Ok(Some(Length::Delimiter)),
+            Some(2) => Ok(Some(Length::ResponseEnd)),
+            Some(length @ 4..=LONGEST) => Ok(Some(Length::Data(length - 4))),
+            _ => {
+                let what = format!("'{}' where a length should be", cleaned(digits));
+                Err(ConnectionError::protocol(what))
+            }
+        }
     }
 
     /// Has at least so many bytes in the buffer. `false`: the end came before the first of them.
@@ -165,7 +191,8 @@ impl Packets {
         Ok(true)
     }
 
-    /// Bytes that are no packets: what an old server sends as a pack.
+    /// Bytes as they come: what an old server sends as a pack, or of the packet that was
+    /// [entered](Self::enter). 0 at the end.
     pub(super) fn raw(&mut self, into: &mut [u8]) -> Result<usize, ConnectionError> {
         if self.at < self.end {
             let take = into.len().min(self.end - self.at);

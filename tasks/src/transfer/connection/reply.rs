@@ -35,9 +35,8 @@ pub struct Reply {
 pub struct Pack {
     session: Session,
     form: Form,
-    /// What is left of the packet in the buffer.
-    at: usize,
-    end: usize,
+    /// How many bytes of the current packet are still to come.
+    left: usize,
     done: bool,
     lines: Lines,
 }
@@ -59,8 +58,7 @@ impl Pack {
         Self {
             session,
             form: if banded { Form::Banded } else { Form::Bare },
-            at: 0,
-            end: 0,
+            left: 0,
             done: false,
             lines: Lines::default(),
         }
@@ -82,30 +80,40 @@ impl Pack {
             self.done = read == 0;
             return Ok(read);
         }
-        while self.at == self.end {
-            if self.session.packets.next(WITHIN)? == Packet::Flush {
-                self.done = true;
-                self.lines.finish(&self.session.sink);
-                // The end of the answer is the end of the request.
-                if self.session.packets.wire.forgets() {
-                    self.session.packets.raw(&mut [0])?;
-                }
-                return Ok(0);
+        // What has come of a packet is handed on at once: should the line break, it is kept.
+        while self.left == 0 {
+            if let Some(bytes) = self.session.packets.enter(WITHIN)? {
+                self.left = bytes;
+                continue;
             }
-            self.band()?;
+            match self.session.packets.next(WITHIN)? {
+                Packet::Data(_) => self.said()?,
+                Packet::Flush => {
+                    self.done = true;
+                    self.lines.finish(&self.session.sink);
+                    // The end of the answer is the end of the request.
+                    if self.session.packets.wire.forgets() {
+                        self.session.packets.raw(&mut [0])?;
+                    }
+                    return Ok(0);
+                }
+                Packet::Delimiter | Packet::ResponseEnd => {
+                    return Err(ConnectionError::protocol("a delimiter within a pack"));
+                }
+            }
         }
-        let data = &self.session.packets.last()[self.at..self.end];
-        let take = data.len().min(into.len());
-        into[..take].copy_from_slice(&data[..take]);
-        self.at += take;
-        Ok(take)
+        let most = into.len().min(self.left);
+        let read = self.session.packets.raw(&mut into[..most])?;
+        if read == 0 {
+            return Err(self.session.packets.wire.ended(WITHIN));
+        }
+        self.left -= read;
+        Ok(read)
     }
 
-    /// Takes apart the packet that is in the buffer.
-    fn band(&mut self) -> Result<(), ConnectionError> {
-        let data = self.session.packets.last();
-        match data.split_first() {
-            Some((1, _)) => (self.at, self.end) = (1, data.len()),
+    /// Takes apart the packet that is in the buffer, which is no part of the pack.
+    fn said(&mut self) -> Result<(), ConnectionError> {
+        match self.session.packets.last().split_first() {
             Some((2, said)) => self.lines.take(said, &self.session.sink),
             Some((3, said)) => {
                 let said = said.trim_ascii();

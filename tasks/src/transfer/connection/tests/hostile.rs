@@ -56,6 +56,27 @@ fn lengths_are_hex_digits_and_bounded() {
 }
 
 #[test]
+fn what_came_of_a_packet_of_the_pack_is_there_before_the_rest() {
+    // Of nine bytes three come, and the line breaks.
+    let mut it = packets(b"000e\x01abc".as_slice());
+    assert_eq!(it.enter("here").unwrap(), Some(9));
+    let mut got = Vec::new();
+    let mut byte = [0];
+    while it.raw(&mut byte).unwrap() == 1 {
+        got.push(byte[0]);
+    }
+    assert_eq!(got, b"abc");
+    // All others are whole or nothing.
+    let mut it = packets(b"0008\x02ab\n0000".as_slice());
+    assert_eq!(it.enter("here").unwrap(), None);
+    assert_eq!(it.next("here").unwrap(), Packet::Data(b"\x02ab\n"));
+    assert_eq!(it.enter("here").unwrap(), None);
+    assert_eq!(it.next("here").unwrap(), Packet::Flush);
+    is_a_cut(packets("0005").enter("here"));
+    is_a_lie(packets("+005").enter("here"));
+}
+
+#[test]
 fn all_three_versions_are_understood() {
     let head = format!("{A} HEAD\0multi_ack symref=HEAD:refs/heads/main agent=x\n");
     let main = format!("{A} refs/heads/main\n");
