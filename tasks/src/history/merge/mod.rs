@@ -15,7 +15,7 @@
 //!
 //! A fast-forward goes from `move` to `publish`. Everything up to `look` can be thrown away; from there
 //! on the record of the operation says how to go on or back. Who goes on with Git itself may: the files
-//! are Git's own, and the operation looks whether the merge was ended by somebody else ([`outside`]).
+//! are Git's own, and the operation looks whether the merge was ended by somebody else (`outside`).
 
 mod back;
 mod error;

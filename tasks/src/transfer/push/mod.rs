@@ -15,11 +15,11 @@
 //! Where a push is, the server knows: what it lists is what it has, temporary refs included. A
 //! process that takes over asks it, and sends the rest.
 //!
-//! - [`store`], [`history`], [`contents`]: the objects here, and which of them the server lacks;
-//! - [`pack`], [`increment`]: the pack of what is next;
+//! - `store`, `history`, `contents`: the objects here, and which of them the server lacks;
+//! - `pack`, `increment`: the pack of what is next;
 //! - [`temporary`]: the refs that hold it;
-//! - [`target`]: both sides, connected; [`learned`]: how much a server takes;
-//! - [`machine`] with a file a step: the operation.
+//! - `target`: both sides, connected; `learned`: how much a server takes;
+//! - `machine` with a file a step: the operation.
 
 mod clean;
 pub(crate) mod contents;

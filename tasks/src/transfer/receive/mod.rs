@@ -13,7 +13,7 @@
 //! for what came, not for what was announced; content is inflated piece by piece, and no more of it
 //! than an entry states; what follows the announced number of entries is refused.
 //!
-//! At the end deltas are resolved on all threads ([`resolve`]), each base made once. A process that
+//! At the end deltas are resolved on all threads (`resolve`), each base made once. A process that
 //! takes over from one that was killed has [`Incoming::again`] read the file.
 
 mod copy;

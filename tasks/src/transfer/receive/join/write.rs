@@ -223,7 +223,7 @@ impl Joining {
     }
 
     /// Gives the joined pack, which is all written to the file `raw`, its name in the directory
-    /// `packs`, and its index. The packs that it was made of stay: [`discard`](Self::discard) them
+    /// `packs`, and its index. The packs that it was made of stay: [`discard`](super::discard) them
     /// once the new one is known to be used. All of `raw` must be committed before.
     pub fn publish(
         mut self,

@@ -2,7 +2,7 @@
 //!
 //! - [`spec`]: a refspec of a push, as it is written;
 //! - [`defaults`]: which remote and which refspecs are meant where none are given;
-//! - [`pairs`]: which local ref goes to which of the server's, with the objects as they are now;
+//! - [`mod@pairs`]: which local ref goes to which of the server's, with the objects as they are now;
 //! - [`lease`]: what the user expects the server to have;
 //! - [`mod@decide`]: what is sent and what is rejected, when the server has this or that;
 //! - [`told`]: what is said of it;
