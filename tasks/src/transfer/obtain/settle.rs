@@ -1,6 +1,7 @@
 //! Makes a pack of what came.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use gix_hash::ObjectId;
 use resume_runtime::{Blocking, Resumable, StepError};
@@ -30,7 +31,7 @@ impl Obtain {
         }
         let mut parsed = parsed(b, work)?;
         let raw = b.file_path(RAW)?;
-        let received = match Self::make(b, work, &raw, &mut parsed, receive::finish) {
+        let received = match self.make(b, work, &raw, &mut parsed, receive::finish) {
             Ok(received) => received,
             Err(
                 error @ (ReceiveError::Fault(_)
@@ -104,7 +105,7 @@ impl Obtain {
         let loss = work.loss.take();
         let mut parsed = parsed(b, work)?;
         let raw = b.file_path(RAW)?;
-        let received = Self::make(b, work, &raw, &mut parsed, receive::salvage)?;
+        let received = self.make(b, work, &raw, &mut parsed, receive::salvage)?;
         self.keep(b, work, &received)?;
         let gained = received.objects > 0;
         let why = match &loss {
@@ -133,8 +134,9 @@ impl Obtain {
         }
     }
 
-    /// Has a pack made of the raw file.
+    /// Has a pack made of the raw file. What is not a delta counts as done at once.
     fn make<M: Resumable>(
+        &self,
         b: &Blocking<M>,
         work: &Work,
         raw: &Path,
@@ -142,11 +144,16 @@ impl Obtain {
         how: fn(&Path, &mut Parsed, receive::To<'_>) -> Result<Received, ReceiveError>,
     ) -> Result<Received, ReceiveError> {
         let (objects, packs) = (work.goal.objects(), work.goal.packs());
+        let deltas = parsed.deltas();
+        let whole = self.objects + u64::from(parsed.seen().objects.saturating_sub(deltas));
+        let total = self.expected.max(whole + u64::from(deltas));
+        let counters = Arc::clone(b.progress());
+        counters.set_items(whole, Some(total));
         let to = receive::To {
             objects: &objects,
             packs: &packs,
             threads: work.goal.threads,
-            progress: &|_| (),
+            progress: &|resolved| counters.set_items(whole + resolved, Some(total)),
             stopped: b.interrupt(),
             disk: b,
         };
