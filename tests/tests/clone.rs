@@ -123,7 +123,7 @@ fn a_cut_line_is_gone_on_with_within_the_run() {
         scratch.git("project.git", &["config", "uploadpack.allowFilter", filter]);
         for options in [&[][..], &["--staged"]] {
             server.forget();
-            server.cut_at(&[100_000, 190_000, 300_000]);
+            server.cut_at(&[60_000, 120_000, 180_000]);
             let args = [&["clone"], options, &[&url, "new"]].concat();
             let output = scratch.mug(".", &args).ok();
             assert_eq!(server.cuts_left(), 0);
