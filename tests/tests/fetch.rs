@@ -236,6 +236,12 @@ fn what_moved_on_the_server_meanwhile_changes_nothing() {
         .once(Kind::Fetch, 0, Fault::HoldPack(whole / 2));
     let running = fetch.start();
     setup.server.wait_holding();
+    // What it is to fetch is its promise from its first commits on.
+    let id = id_told(&running.stderr()).expect("it said its id");
+    wait_until("what it is to fetch is committed", || {
+        let operation = setup.scratch.operation(setup.dir("ours"), &id);
+        operation.step() == "receive"
+    });
     fetch.note(&running.kill());
     setup.server.release();
     PROJECT.grow(&setup.scratch, &setup.dir("project.git"), 2);
