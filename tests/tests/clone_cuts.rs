@@ -122,7 +122,18 @@ fn one_cut_anywhere_of_a_stock_server() {
 
 #[test]
 fn ten_cuts_with_filters() {
-    setup(Project::MIDDLE, true).ten_cuts(&[], 1..3, 1.25);
+    setup(Project::MIDDLE, true).ten_cuts(&[], 1..3, 1.10);
+}
+
+#[test]
+fn ten_cuts_in_the_history_with_filters() {
+    let setup = setup(Project::MIDDLE, true);
+    // The first within the commits; then each before all of history has come.
+    let places: Vec<u64> = (1..=10).map(|n| setup.map.length * n / 50).collect();
+    let share = setup.clone("ten cuts in the history", &[], |server| {
+        server.cut_at(&places);
+    });
+    assert!(share <= 1.10, "{share:.3} of a clone was sent");
 }
 
 #[test]
@@ -135,7 +146,7 @@ fn ten_cuts_of_a_stock_server() {
 #[test]
 fn ten_cuts_when_staged() {
     // 1.05 is for projects of real size: here a request, and an object cut in two, weigh more.
-    setup(Project::MIDDLE, true).ten_cuts(&["--staged"], 1..3, 1.20);
+    setup(Project::MIDDLE, true).ten_cuts(&["--staged"], 1..3, 1.10);
 }
 
 #[test]

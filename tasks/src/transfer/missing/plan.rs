@@ -113,6 +113,12 @@ pub fn next(abilities: Abilities, missing: &Missing, whole: &[ObjectId]) -> Plan
     }
     if !upper.is_empty() {
         let (filter, words) = match abilities {
+            // Trees of commits that are there have to be asked for by themselves anyway. With
+            // those of older commits it is the same: the server would send them again with each
+            // gap in the history, whether they are there or not.
+            Abilities {
+                tree_zero: true, ..
+            } if missing.roots > 0 => (Some(Filter::TreeZero), "without trees and blobs"),
             Abilities {
                 blob_none: true, ..
             } => (Some(Filter::BlobNone), "without blobs"),
@@ -256,13 +262,19 @@ mod tests {
     #[test]
     fn commits_come_before_trees_and_trees_before_blobs() {
         let upper = [ids(1, 1), ids(2, 2)].concat();
-        for (abilities, commits, trees) in [
-            (FULL, Some(Filter::BlobNone), Some(Filter::TreeZero)),
+        for (abilities, first, commits, trees) in [
+            (
+                FULL,
+                Some(Filter::BlobNone),
+                Some(Filter::TreeZero),
+                Some(Filter::TreeZero),
+            ),
             (
                 Abilities {
                     tree_zero: false,
                     ..FULL
                 },
+                Some(Filter::BlobNone),
                 Some(Filter::BlobNone),
                 Some(Filter::BlobNone),
             ),
@@ -273,17 +285,23 @@ mod tests {
                 },
                 Some(Filter::TreeZero),
                 Some(Filter::TreeZero),
+                Some(Filter::TreeZero),
             ),
-            (STOCK, None, None),
+            (STOCK, None, None, None),
         ] {
+            let ask = |filter| Ask::Commits {
+                wants: upper.clone(),
+                filter,
+            };
+            // Trees come along, but where those of other commits have to be asked for anyway.
+            let no_trees = Missing {
+                trees: vec![],
+                roots: 0,
+                ..all()
+            };
+            assert_eq!(next(abilities, &no_trees, &[]).ask, ask(first));
             let plan = next(abilities, &all(), &[]);
-            assert_eq!(
-                plan.ask,
-                Ask::Commits {
-                    wants: upper.clone(),
-                    filter: commits
-                }
-            );
+            assert_eq!(plan.ask, ask(commits));
             assert!(
                 plan.why.starts_with("3 missing commits are asked for"),
                 "{}",
