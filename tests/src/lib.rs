@@ -13,7 +13,7 @@
 //!   [`assert_cloned`]: held against git's;
 //! - [`Trial`]: a pack that is made by many processes, each stopped before it is
 //!   done; [`Ledger`] and [`Bound`]: what they wrote, and what they may;
-//! - [`line`]: connections as the commands make them;
+//! - [`mod@line`]: connections as the commands make them;
 //! - [`server`]: servers that count what they send, and break down as told;
 //! - [`binary`]: the `mug` that is under test.
 
