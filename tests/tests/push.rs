@@ -268,7 +268,8 @@ fn increments_adapt_to_what_a_server_takes_and_that_is_remembered() {
     let path = target(&scratch, "a.git", &[("receive.maxInputSize", "200k")]);
     push(&scratch, "../a.git", &["main"]).ok();
     assert_pushed(&scratch, "a.git", MAIN);
-    assert!(pushes(&path) > 2);
+    // All at once would be too much.
+    assert!(pushes(&path) > 1);
     // Another push begins with that.
     Project::LITTLE.grow(&scratch, &scratch.join("local.git"), 1);
     let out = push(&scratch, "../a.git", &["main"]).ok();
