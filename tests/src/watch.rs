@@ -2,11 +2,12 @@
 //! has written and what it has open.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
 
-use crate::{Output, Running};
+use crate::{Output, Running, Scratch};
 
 impl Running {
     /// Stops it where it is, with SIGSTOP, and waits until all its threads stand
@@ -22,6 +23,23 @@ impl Running {
             .expect("a child can be waited for")
             .expect("it was waited for");
         status.stopped()
+    }
+
+    /// Stops it where it keeps nobody else in `dir` from the store: in the midst of a commit it
+    /// would; `false` when it has ended instead.
+    ///
+    /// # Panics
+    ///
+    /// When the system does not say.
+    pub fn stop_beside_store(&self, scratch: &Scratch, dir: impl AsRef<Path>) -> bool {
+        while self.stop() {
+            if scratch.mug(&dir, &["resume", "list"]).code() == Some(0) {
+                return true;
+            }
+            self.signal(Signal::CONT);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        false
     }
 
     /// The bytes that it has handed to the system for writing so far, whatever

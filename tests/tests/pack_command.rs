@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use end_to_end::{Large, Output, Running, Scratch, Shape, Signal, wait_until};
 use serde_json::Value;
@@ -39,19 +38,12 @@ fn caught(scratch: &Scratch, dir: &str, args: &[&str], told: &str) -> Running {
     wait_until("the operation has started", || {
         running.stderr().contains(told) || running.stdout().contains(told) || !running.is_running()
     });
-    loop {
-        assert!(
-            running.stop(),
-            "over before it was caught: {}",
-            running.stderr()
-        );
-        // Stopped in the midst of a commit it would keep all others from the store.
-        if scratch.mug(dir, &["resume", "list"]).code() == Some(0) {
-            return running;
-        }
-        running.signal(Signal::CONT);
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    assert!(
+        running.stop_beside_store(scratch, dir),
+        "over before it was caught: {}",
+        running.stderr()
+    );
+    running
 }
 
 /// What is said once an operation is on record.

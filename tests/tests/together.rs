@@ -131,7 +131,7 @@ fn whose_process_died_is_paused_and_goes_on_at_once() {
             .filter(|op| op.0["state"]["metadata"]["output"].as_str() == out.to_str());
         ours.map(|op| op.status().to_owned()).collect::<Vec<_>>()
     };
-    assert!(process.stop());
+    assert!(process.stop_beside_store(scratch, repository));
     assert_eq!(statuses(&[]), ["running"]);
     assert_eq!(statuses(&["--running"]), ["running"]);
     process.signal(Signal::KILL);
