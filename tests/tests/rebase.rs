@@ -223,6 +223,27 @@ fn a_rebase_is_the_same_as_by_git() {
 }
 
 #[test]
+fn a_new_root_is_the_same_as_by_git() {
+    let scratch = Scratch::new();
+    let original = repository(&scratch, "original", false);
+    // Flattened, all but the first commit are made anew.
+    scratch.git(
+        &original,
+        &["merge", "--quiet", "--no-edit", "-m", "both", "main"],
+    );
+    let (git, mug) = (
+        copy(&scratch, &original, "git"),
+        copy(&scratch, &original, "mug"),
+    );
+    scratch.git(&git, &["rebase", "--quiet", "--root"]);
+    scratch.mug(&mug, &["rebase", "--root"]).ok();
+    assert_same(&scratch, &mug, &git);
+    let args = ["rebase", "--root", "main", "side"];
+    let refused = scratch.mug(&mug, &args).exits(2);
+    assert!(refused.stderr.contains("give the branch"), "{refused}");
+}
+
+#[test]
 fn killed_at_any_moment_it_ends_as_by_git() {
     let scratch = Scratch::fast(256 << 20);
     let original = repository(&scratch, "original", true);

@@ -24,8 +24,9 @@ pub(super) struct RebaseArgs {
     /// The new base, where it is not the upstream; `a...b` is the merge base of the two
     #[arg(long, value_name = "BASE")]
     onto: Option<String>,
-    /// Rebase all commits, down to the first
-    #[arg(long, requires = "onto")]
+    /// Rebase all commits, down to the first; without `--onto` that one has no parent again. There is no
+    /// upstream then, and a name is the branch's
+    #[arg(long)]
     root: bool,
     /// Keep aside what is not committed, and put it back at the end (`rebase.autoStash`)
     #[arg(long, overrides_with = "no_autostash")]
@@ -74,10 +75,18 @@ pub(super) fn run(args: &RebaseArgs, origin: &Origin, ui: &Ui) -> Result<(), Err
     };
     let place = repository.work_dir().unwrap_or(repository.git_dir());
     drive::begin_at(ui, what, &place.display().to_string());
+    let (upstream, branch) = match (args.root, &args.upstream, &args.branch) {
+        (true, Some(_), Some(_)) => {
+            let what = "`--root` leaves no commit out: give the branch, and no upstream";
+            return Err(Error::usage(what));
+        }
+        (true, branch, None) => (None, branch.clone()),
+        (_, upstream, branch) => (upstream.clone(), branch.clone()),
+    };
     let input = Input {
         git_dir,
-        upstream: args.upstream.clone(),
-        branch: args.branch.clone(),
+        upstream,
+        branch,
         onto: args.onto.clone(),
         root: args.root,
         autostash: match (args.autostash, args.no_autostash) {

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use gix::bstr::{BStr, BString, ByteSlice as _};
+use gix::objs::Kind;
+use gix::prelude::Write as _;
 use gix::traverse::commit::topo;
 use gix_hash::ObjectId;
 
@@ -14,7 +16,9 @@ use super::machine::open;
 use super::patch::Patches;
 use super::refs::{self, Head};
 use super::todo::Item;
+use crate::history::objects;
 use crate::history::worktree::dirt;
+use crate::transfer::refs::Committer;
 
 /// What is rebased, onto what.
 #[derive(Clone, Debug)]
@@ -33,6 +37,8 @@ pub(super) struct Choice {
     pub(super) upstream_name: Option<String>,
     pub(super) onto: ObjectId,
     pub(super) onto_name: BString,
+    /// Whether the first commit is to have no parent; the base is none of the branch's then.
+    pub(super) to_root: bool,
     /// Where the branch left its upstream, by the upstream's log.
     fork_point: Option<ObjectId>,
     /// What is not committed, in words.
@@ -41,13 +47,19 @@ pub(super) struct Choice {
 
 /// Refuses what can't be rebased; for a first look, before there is an operation.
 pub fn look(input: &Input) -> Result<(), RebaseError> {
-    let repository = open(input)?.to_thread_local();
-    let choice = choose(&repository, input)?;
+    let repository = objects::in_memory(&open(input)?);
+    let who = Committer::of(&repository).as_bstr().to_owned();
+    let choice = choose(&repository, input, &who)?;
     choice.refuse_dirty(&repository, input)
 }
 
-/// Finds out what is meant, and refuses what Git would refuse.
-pub(super) fn choose(repository: &gix::Repository, input: &Input) -> Result<Choice, RebaseError> {
+/// Finds out what is meant, and refuses what Git would refuse. A base that has to be made first is `who`'s,
+/// and goes to the objects of `repository`.
+pub(super) fn choose(
+    repository: &gix::Repository,
+    input: &Input,
+    who: &BString,
+) -> Result<Choice, RebaseError> {
     refuse_unknown(repository)?;
     refuse_busy(repository.git_dir())?;
     let head = refs::head(repository.git_dir())?;
@@ -87,8 +99,12 @@ pub(super) fn choose(repository: &gix::Repository, input: &Input) -> Result<Choi
         (Some(name), _, _) => (base(repository, name)?, BString::from(name.as_str())),
         (None, Some(id), Some(name)) => (id, BString::from(name.as_str())),
         _ => {
-            let first = first(repository, orig)?;
-            (first, first.to_string().into())
+            // Git begins with a commit of nothing, too: what is picked onto it has no parent.
+            let empty = repository.objects.write_buf(Kind::Tree, b"");
+            let empty = empty.map_err(RebaseError::repository)?;
+            let who = who.as_ref();
+            let made = commit::write_plain(repository, empty, &[], who, who, "".into())?;
+            (made, made.to_string().into())
         }
     };
     if let Some(branch) = &branch
@@ -116,6 +132,7 @@ pub(super) fn choose(repository: &gix::Repository, input: &Input) -> Result<Choi
         upstream_name,
         onto,
         onto_name,
+        to_root: input.root && input.onto.is_none(),
         fork_point,
         dirty,
     })
@@ -279,20 +296,6 @@ fn forked(
         [base] if seen.contains(&base.detach()) => Some(base.detach()),
         _ => None,
     })
-}
-
-/// The first commit of a history, by first parents.
-fn first(repository: &gix::Repository, tip: ObjectId) -> Result<ObjectId, RebaseError> {
-    let mut at = tip;
-    loop {
-        let found = repository
-            .find_commit(at)
-            .map_err(RebaseError::repository)?;
-        match found.parent_ids().next() {
-            Some(parent) => at = parent.detach(),
-            None => return Ok(at),
-        }
-    }
 }
 
 /// A branch by its name, or else any commit.

@@ -28,6 +28,9 @@ pub(super) struct Course {
     /// What the user calls it.
     #[serde(with = "text::name")]
     pub(super) onto_name: BString,
+    /// Whether what is picked onto it has no parent.
+    #[serde(default)]
+    pub(super) to_root: bool,
     /// Where picking began: the new base, or the last of the commits that lie on it already.
     #[serde(with = "text::oid")]
     pub(super) start: ObjectId,
@@ -59,6 +62,11 @@ pub(super) struct Course {
 }
 
 impl Course {
+    /// The parent of a commit that is made now.
+    pub(super) fn parent(&self) -> Option<ObjectId> {
+        (!self.to_root || self.head != self.onto).then_some(self.head)
+    }
+
     /// The commit that is checked out at the end.
     pub(super) fn tip(&self, end: End) -> ObjectId {
         match end {

@@ -113,6 +113,7 @@ fn files(conflict: &Conflict<'_>) -> Vec<(&'static str, Vec<u8>)> {
         ("author-script", author_script(source.author.as_ref())),
         ("rewritten-list", pairs.collect::<String>().into_bytes()),
     ];
+    files.extend(course.to_root.then(|| ("squash-onto", line(&course.onto))));
     files.extend(course.stash.map(|kept| ("autostash", line(&kept))));
     files
 }

@@ -153,6 +153,9 @@ pub(super) fn rewrite(
     file.append(content)
 }
 
+/// How a commit was made that lay there already.
+pub(super) const FORWARD: &str = "fast-forward";
+
 /// A commit that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Done {

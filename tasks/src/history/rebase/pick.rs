@@ -19,15 +19,16 @@ pub(super) enum Picked {
     Conflict(Outcome),
 }
 
-/// Picks `source` onto the commit `head`.
+/// Picks `source` onto the commit `head`; the new commit has the `parent`.
 pub(super) fn pick(
     repository: &gix::Repository,
     engine: &mut Engine,
     head: ObjectId,
+    parent: Option<ObjectId>,
     source: &Source,
     committer: &BString,
 ) -> Result<Picked, RebaseError> {
-    if source.parent == Some(head) {
+    if source.parent == parent {
         return Ok(Picked::Same);
     }
     let empty = ObjectId::empty_tree(gix_hash::Kind::Sha1);
@@ -57,7 +58,7 @@ pub(super) fn pick(
     let new = commit::write(
         repository,
         merged.tree,
-        Some(head),
+        parent,
         source.author.as_ref(),
         committer.as_ref(),
         source.message.as_ref(),

@@ -11,7 +11,7 @@ use super::super::commit::Source;
 use super::super::course::{Course, Goal, Stopped};
 use super::super::error::RebaseError;
 use super::super::input::{End, Wish};
-use super::super::machine::{Done, RECORD, Rebase, STAGES, items, open, own, rewrite};
+use super::super::machine::{Done, FORWARD, RECORD, Rebase, STAGES, items, open, own, rewrite};
 use super::super::pick::{Picked, pick, short};
 use super::super::todo::Item;
 use super::{Look, Unstash};
@@ -73,13 +73,24 @@ fn advance(
     {
         let source = Source::read(&work.repository, item.commit)?;
         let (repository, engine) = (&work.repository, &mut work.engine);
-        let picked = pick(repository, engine, course.head, &source, &work.committer)?;
+        let picked = pick(
+            repository,
+            engine,
+            course.head,
+            course.parent(),
+            &source,
+            &work.committer,
+        )?;
         #[cfg(test)]
         b.env()
             .picked
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         course.next += 1;
         match picked {
+            Picked::Same if course.to_root => {
+                record.extend(made(FORWARD, &source, item.commit, &work.committer).line());
+                course.head = item.commit;
+            }
             Picked::Same => {
                 course.head = item.commit;
                 course.start = item.commit;

@@ -26,8 +26,9 @@ impl Step<Rebase> for Prepare {
 
 fn prepare(b: &mut Blocking<Rebase>) -> Result<Transition<Rebase>, RebaseError> {
     let input = b.input().clone();
-    let repository = open(&input)?.to_thread_local();
-    let choice = choose(&repository, &input)?;
+    let repository = objects::in_memory(&open(&input)?);
+    let who = b.env().committer(&repository);
+    let choice = choose(&repository, &input, &who)?;
     choice.refuse_dirty(&repository, &input)?;
     let from_branch = match &choice.head {
         Head::Branch(name) => Some(name.clone()),
@@ -40,6 +41,7 @@ fn prepare(b: &mut Blocking<Rebase>) -> Result<Transition<Rebase>, RebaseError> 
         from: choice.from,
         onto: choice.onto,
         onto_name: choice.onto_name.clone(),
+        to_root: choice.to_root,
         start: choice.onto,
         base: choice.from,
         at: choice.from,
@@ -81,6 +83,8 @@ fn prepare(b: &mut Blocking<Rebase>) -> Result<Transition<Rebase>, RebaseError> 
         ));
     }
     rewrite(b, TODO, &todo::render(&items))?;
+    let place = own(b, &repository, "objects");
+    objects::save(&repository, &place, &*b)?;
     if choice.dirty.is_some() {
         return keep_aside(b, course);
     }

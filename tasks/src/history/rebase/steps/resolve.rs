@@ -109,7 +109,7 @@ fn resolve(b: &mut Blocking<Rebase>, state: Resolve) -> Result<Transition<Rebase
         let new = commit::write(
             &repository,
             tree,
-            Some(state.course.head),
+            state.course.parent(),
             source.author.as_ref(),
             committer.as_ref(),
             message.as_ref(),

@@ -11,7 +11,7 @@ use super::super::error::RebaseError;
 use super::super::folder::{self, Conflict};
 use super::super::input::End;
 use super::super::logs::Line;
-use super::super::machine::{Done, Rebase, items, open, own, record, with_refs};
+use super::super::machine::{Done, FORWARD, Rebase, items, open, own, record, with_refs};
 use super::super::refs::Head;
 use super::look::stages;
 use super::{Close, Look, Pick, Resolve, Unstash};
@@ -191,7 +191,10 @@ fn lines(course: &Course, record: &[Done], who: &BString) -> Vec<Line> {
     }
     let logged = usize::try_from(course.logged).unwrap_or(usize::MAX);
     for done in record.iter().skip(logged) {
-        let said = [b"rebase (", done.how.as_slice(), b"): ", &done.said];
+        let said = match done.how.as_slice() {
+            how if how == FORWARD.as_bytes() => vec![b"rebase: ".as_slice(), how],
+            how => vec![b"rebase (".as_slice(), how, b"): ", &done.said],
+        };
         lines.push(Line {
             old: at,
             new: done.new,

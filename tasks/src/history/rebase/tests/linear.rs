@@ -83,6 +83,56 @@ fn bases_branches_and_roots_as_git_has_them() {
 }
 
 #[test]
+fn the_first_commits_become_roots_again() {
+    // All lies there already; or a commit in between is empty, or of another root, or to be made anew.
+    let plain: fn(&Path) -> PathBuf = two_branches;
+    let roots: fn(&Path) -> PathBuf = |dir| {
+        let repo = two_branches(dir);
+        git(&repo, &["checkout", "-q", "--orphan", "other"]);
+        git(&repo, &["rm", "-q", "-r", "--cached", "."]);
+        git(&repo, &["clean", "-q", "-f", "-d"]);
+        put(&repo, "other", "other\n");
+        commit(&repo, "another root");
+        git(&repo, &["switch", "-q", "side"]);
+        let merge = ["merge", "-q", "--allow-unrelated-histories", "-m", "both"];
+        git(&repo, &[&merge[..], &["other"]].concat());
+        put(&repo, "after", "after\n");
+        commit(&repo, "after both");
+        repo
+    };
+    let empty: fn(&Path) -> PathBuf = |dir| {
+        let repo = init(dir);
+        git(&repo, &["commit", "-q", "--allow-empty", "-m", "nothing"]);
+        put(&repo, "file", "file\n");
+        commit(&repo, "something");
+        repo
+    };
+    for (make, args) in [
+        (plain, &["--root"][..]),
+        (plain, &["--root", "main"]),
+        (plain, &["--root", "side~1"]),
+        (roots, &["--root"]),
+        (empty, &["--root"]),
+    ] {
+        let pair = Pair::new(|dir| {
+            let repo = make(dir);
+            let hooks = repo.join(".git/hooks");
+            fs::create_dir_all(&hooks).unwrap();
+            for hook in ["post-checkout", "post-rewrite"] {
+                let path = hooks.join(hook);
+                let script = "#!/bin/sh\necho \"$@\" >> .git/said\ncat >> .git/said\n";
+                fs::write(&path, script).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            }
+            repo
+        });
+        pair.same(args);
+        let said = |repo: &Path| fs::read_to_string(repo.join(".git/said")).ok();
+        assert_eq!(said(&pair.mug), said(&pair.git), "{args:?}");
+    }
+}
+
+#[test]
 fn what_is_applied_already_is_left_out() {
     let pair = Pair::new(|dir| {
         let repo = two_branches(dir);
