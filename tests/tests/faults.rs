@@ -338,7 +338,10 @@ fn two_processes_that_cannot_see_each_other() {
     wait_until("it has begun", || {
         running.stderr().contains("this is op-") || !running.is_running()
     });
-    assert!(running.stop(), "over before it was caught");
+    assert!(
+        running.stop_beside_store(&setup.scratch, &setup.repository),
+        "over before it was caught"
+    );
     // Its locks are not seen from there: nothing can be said, so nothing is done.
     let list = "\"$MUG\" -C r.git resume list";
     let output = apart(&setup.scratch, list).exits(5);

@@ -173,16 +173,13 @@ fn another_process_pauses_it() {
     release(&running, &[]);
     let output = scratch.mug("r.git", &["resume", "pause", id]).ok();
     assert!(output.stderr.contains("is paused"), "{output}");
-    // It has paused by now, so the next one gets it at once.
+    // It has paused by now, so the next one gets it at once; whether the first one still
+    // says how it goes on depends on whether it does already.
     let at_once = scratch.mug("r.git", &args).ok();
     assert!(at_once.stderr.contains("continuing"), "{at_once}");
     let output = running.wait().exits(130);
     assert!(
         output.stderr.contains("as another process asked"),
-        "{output}"
-    );
-    assert!(
-        output.stderr.contains(&format!("--resume {id}")),
         "{output}"
     );
     scratch.mug("r.git", &args).exits(1);
