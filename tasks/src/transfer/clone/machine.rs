@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use gix_hash::ObjectId;
 use resume_runtime::{Blocking, Resumable, path_text};
@@ -14,8 +14,8 @@ use super::steps::{
 use crate::checkout::Written;
 use crate::core::database::STORE_NAME;
 use crate::pack::restore::publish::Target;
-use crate::transfer::connection::{Address, Service, Session, Settings};
-use crate::transfer::obtain::{Said, Server, Source};
+use crate::transfer::connection::{Address, Download, Service, Session, Settings};
+use crate::transfer::obtain::{OpenFile, Part, Said, Server, Source, Wanted};
 use crate::transfer::refs::{CloneOptions, Committer};
 use crate::transfer::text;
 
@@ -122,11 +122,24 @@ pub fn server(
     settings: Settings,
     tell: impl Fn(Said<'_>) + Send + Sync + 'static,
 ) -> Server {
+    let bundles = settings.takes_bundles();
+    let (of, with) = (address.clone(), settings.clone());
+    let file = move |wanted: &Wanted<'_>, interrupt: &Arc<AtomicBool>| {
+        let address = of.of_file(wanted.uri, &with)?;
+        let (from, validator) = (wanted.from, wanted.validator);
+        let file = Download::open(&address, &with, interrupt, from, validator)?;
+        Ok(Part {
+            from: file.from(),
+            validator: file.validator().map(str::to_owned),
+            bytes: Box::new(file),
+        })
+    };
     Server {
         dial: Arc::new(move |interrupt| {
             let session = Session::open(&address, Service::UploadPack, &settings, interrupt)?;
             Ok(Box::new(session) as Box<dyn Source>)
         }),
+        file: bundles.then(|| Arc::new(file) as Arc<OpenFile>),
         tell: Arc::new(tell),
     }
 }

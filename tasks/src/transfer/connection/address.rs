@@ -19,6 +19,8 @@ pub struct Address {
     /// As the configuration is asked for it; without a password.
     pub(super) url: Url,
     password: Option<String>,
+    /// A server named it that is another one.
+    pub(super) foreign: bool,
 }
 
 /// How to get there.
@@ -154,7 +156,34 @@ impl Address {
             place,
             url,
             password,
+            foreign: false,
         })
+    }
+
+    /// The address of a file that the server of this address names: a URL, or a path that is relative
+    /// to this one. Only http and https will do.
+    ///
+    /// The URL may be all that it takes to read the file, so no more than its host is ever shown. What
+    /// the user has set for logins goes to the server of this address alone.
+    pub fn of_file(&self, uri: &str, settings: &Settings) -> Result<Self, ConnectionError> {
+        // Errors of parsing would show it.
+        let unusable = || ConnectionError::Unsupported {
+            what: "its address is none of http or https that can be used".to_owned(),
+        };
+        let uri = match &self.place {
+            _ if uri.contains("://") => uri.to_owned(),
+            Place::Http { base } => relative(base, uri).ok_or_else(unusable)?,
+            _ => return Err(unusable()),
+        };
+        let mut found = Self::parse(uri, settings).map_err(|_| unusable())?;
+        let Place::Http { base } = &found.place else {
+            return Err(unusable());
+        };
+        found.foreign = !matches!(&self.place, Place::Http { base: own } if same_server(base, own));
+        let host = found.url.host().unwrap_or_default();
+        found.shown = name::shown(format!("{}://{host}", found.url.scheme.as_str()).as_bytes());
+        found.stored = BString::default();
+        Ok(found)
     }
 
     /// The address as it may be shown: where it leads, without a password and control characters.
@@ -218,6 +247,35 @@ fn rewrite(text: &BStr, settings: &Settings, key: &str) -> Option<BString> {
     let (length, mut base) = best?;
     base.extend_from_slice(&text[length..]);
     Some(base)
+}
+
+/// Whether two URLs are of one server.
+pub(super) fn same_server(one: &str, other: &str) -> bool {
+    let server = |url: &str| {
+        let url = gix::url::parse(BStr::new(url)).ok()?;
+        let host = url.host()?.to_lowercase();
+        Some((url.scheme.as_str().to_owned(), host, url.port_or_default()))
+    };
+    server(one).is_some_and(|it| Some(it) == server(other))
+}
+
+/// A URL below or beside that of a directory; none if the path leads above its host.
+fn relative(base: &str, mut path: &str) -> Option<String> {
+    let start = base.find("://")? + 3;
+    if path.starts_with('/') {
+        return None;
+    }
+    let mut base = base.split('?').next()?.trim_end_matches('/');
+    loop {
+        if let Some(rest) = path.strip_prefix("./") {
+            path = rest;
+        } else if let Some(rest) = path.strip_prefix("../") {
+            path = rest;
+            base = &base[..start + base.get(start..)?.rfind('/')?];
+        } else {
+            return Some(format!("{base}/{path}"));
+        }
+    }
 }
 
 /// Where in a URL stands who logs in, without the `@` behind it.

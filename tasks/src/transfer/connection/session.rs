@@ -149,9 +149,14 @@ impl Session {
         Ok(wanted.filter(|it| refs::wanted(it, prefixes)).collect())
     }
 
+    /// Whether the server offers bundles.
+    pub fn offers_bundles(&self) -> bool {
+        self.version >= 2 && self.capabilities.has("bundle-uri")
+    }
+
     /// The bundles that the server offers; none if it offers none.
     pub fn bundles(&mut self) -> Result<Option<Bundles>, ConnectionError> {
-        if self.version < 2 || !self.capabilities.has("bundle-uri") {
+        if !self.offers_bundles() {
             return Ok(None);
         }
         bundles::list(&mut self.packets, &self.capabilities).map(Some)

@@ -19,6 +19,7 @@ pub struct Settings {
     remote: Option<BString>,
     version: u8,
     stall: Duration,
+    bundles: bool,
     sink: Sink,
 }
 
@@ -52,6 +53,7 @@ impl Settings {
             remote: None,
             version: 2,
             stall: STALL,
+            bundles: true,
             sink: Arc::new(|_: Message<'_>| ()),
         };
         if let Some(version) = settings.string("protocol.version") {
@@ -62,6 +64,11 @@ impl Settings {
                 _ => return Err(unusable("protocol.version", "give 0, 1 or 2")),
             };
         }
+        if let Some(value) = settings.string("transfer.bundleURI") {
+            let value = gix::config::Boolean::try_from(value.as_bstr());
+            let value = value.map_err(|_| unusable("transfer.bundleURI", "give true or false"))?;
+            settings.bundles = value.0;
+        }
         if let Some(stall) = settings.string("mug.stallTimeout") {
             let seconds = stall.to_str().ok().and_then(|it| it.parse::<f64>().ok());
             let time = seconds.and_then(|it| Duration::try_from_secs_f64(it).ok());
@@ -70,6 +77,11 @@ impl Settings {
             })?;
         }
         Ok(settings)
+    }
+
+    /// Whether bundles are taken that a server offers: unless `transfer.bundleURI` says no.
+    pub fn takes_bundles(&self) -> bool {
+        self.bundles
     }
 
     /// With this as well, in the form of a file of configuration; what it says counts.

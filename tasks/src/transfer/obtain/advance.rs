@@ -2,7 +2,7 @@
 
 use resume_runtime::{Blocking, Resumable, StepError};
 
-use super::state::Stage;
+use super::state::{Stage, What};
 use super::work::Work;
 use super::{Goal, Obtain};
 
@@ -52,6 +52,8 @@ impl Obtain {
         loop {
             let phase = self.phase();
             let next = match self.stage {
+                Stage::Bundle => self.bundle(b, &mut work)?,
+                Stage::Receive(What::Bundle) => self.take_bundle(b, &mut work)?,
                 Stage::Look => self.look(b, &mut work)?,
                 Stage::Ask(what) => self.ask(b, &mut work, what)?,
                 Stage::Receive(what) => self.receive(b, &mut work, what)?,

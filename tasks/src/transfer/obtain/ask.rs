@@ -5,12 +5,12 @@ use std::io::Read as _;
 use gix_hash::ObjectId;
 use resume_runtime::{Blocking, Classify as _, Resumable, StepError};
 
-use super::Obtain;
 use super::advance::{Advance, Next};
 use super::line::{Event, Line};
 use super::setback::choice;
 use super::state::{Stage, What};
-use super::work::{BLOBS, OPENED, RAW, SHALLOW, WANTS, WHOLE, Work};
+use super::work::{BLOBS, BUNDLED, OPENED, RAW, SHALLOW, WANTS, WHOLE, Work};
+use super::{Goal, Obtain};
 use crate::transfer::connection::{ConnectionError, Request, ShallowChange};
 use crate::transfer::missing::List;
 use crate::transfer::missing::list::to_bytes;
@@ -55,7 +55,7 @@ impl Obtain {
                 Ok(Next::Go(self))
             }
             Some(Event::Failed(error)) => self.refused(b, work, sent, error),
-            Some(Event::Bytes(_) | Event::Ended(_)) => {
+            Some(Event::Bytes(_) | Event::Ended(_) | Event::Offered(_) | Event::Opened(..)) => {
                 let what = "there is no pack in what it sends".to_owned();
                 self.refused(b, work, sent, ConnectionError::Protocol { what })
             }
@@ -108,8 +108,20 @@ impl Obtain {
             // Blobs that nobody wants must not come along with trees and commits either.
             What::All => work.goal.filter.filter(can),
             What::Commits(filter) | What::Trees(filter) => filter.or(work.goal.filter.filter(can)),
-            What::Blobs => None,
+            What::Blobs | What::Bundle => None,
         }
+    }
+
+    /// What the server is told to be here: what the goal says, and what bundles have brought.
+    pub(super) fn known<M: Resumable>(
+        b: &mut Blocking<M>,
+        goal: &Goal,
+    ) -> Result<Vec<ObjectId>, StepError> {
+        let mut known = goal.known();
+        if goal.haves.is_none() {
+            known.extend(read_list(b, BUNDLED)?);
+        }
+        Ok(known)
     }
 
     /// The request; none where nothing is left to ask for.
@@ -125,13 +137,13 @@ impl Obtain {
         match what {
             What::All => {
                 request.wants.clone_from(&goal.tips);
-                request.haves = goal.known();
+                request.haves = Self::known(b, goal)?;
                 request.shallow.clone_from(&goal.shallow);
                 request.depth = goal.depth;
             }
             What::Commits(_) => {
                 request.wants = read_list(b, WANTS)?;
-                request.haves = goal.known();
+                request.haves = Self::known(b, goal)?;
                 request.shallow = self.cut_off(b, work)?;
                 // Where that is not known yet, the server has to say it.
                 request.depth = goal.depth.filter(|_| !self.cut_off);
@@ -148,6 +160,8 @@ impl Obtain {
                 };
                 request.wants = wants;
             }
+            // It is a file.
+            What::Bundle => return Ok(None),
         }
         Ok(Some(request))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gix_hash::ObjectId;
 
-use super::source::{Dial, MakeHaves};
+use super::source::{Dial, MakeHaves, OpenFile};
 use crate::transfer::missing::plan::Filter;
 
 /// What is to be there in the end. It must be the same in each process, but for the server.
@@ -63,6 +63,8 @@ impl Goal {
 pub struct Server {
     /// Connects to it.
     pub dial: Arc<Dial>,
+    /// Fetches files that it names; without it they are left alone.
+    pub file: Option<Arc<OpenFile>>,
     /// Told what the user may want to know.
     pub tell: Arc<dyn Fn(Said<'_>) + Send + Sync>,
 }

@@ -10,10 +10,10 @@ use std::time::Duration;
 use gix::bstr::BString;
 use resume_runtime::{Blocking, Resumable, StepError};
 
-use super::source::{Answer, MakeHaves};
+use super::source::{Answer, MakeHaves, OpenFile, Wanted};
 use super::{Dial, Goal, Source};
 use crate::transfer::RemoteRef;
-use crate::transfer::connection::{ConnectionError, Haves, Request, ShallowChange};
+use crate::transfer::connection::{Bundles, ConnectionError, Haves, Request, ShallowChange};
 
 /// How much is read at once.
 const PIECE: usize = 64 << 10;
@@ -26,6 +26,10 @@ const TICK: Duration = Duration::from_millis(50);
 pub(super) enum Event {
     /// A pack begins; this is where its history is cut off.
     Began(Vec<ShallowChange>),
+    /// These bundles are offered.
+    Offered(Bundles),
+    /// A file begins, at this byte; this tells it from a later one.
+    Opened(u64, Option<String>),
     /// The next bytes of it.
     Bytes(Vec<u8>),
     /// That was all of it; the connection, if it can be used again.
@@ -48,18 +52,66 @@ impl Line {
         request: Request,
         interrupt: &Arc<AtomicBool>,
     ) -> io::Result<Self> {
-        let (send, events) = sync_channel(WAITING);
-        let (used, spare) = sync_channel(WAITING);
-        let talk = Talk {
+        let asking = Asking {
             dial: Arc::clone(&goal.server.dial),
             haves: goal.haves.clone().filter(|_| request.haves.is_empty()),
             request,
+        };
+        Self::start(interrupt, move |talk| asking.run(talk, source))
+    }
+
+    /// Asks which bundles are offered, over a connection that is open or a new one.
+    pub(super) fn bundles(
+        goal: &Goal,
+        source: Option<Box<dyn Source>>,
+        interrupt: &Arc<AtomicBool>,
+    ) -> io::Result<Self> {
+        let dial = Arc::clone(&goal.server.dial);
+        Self::start(interrupt, move |talk| {
+            let mut source = match source {
+                Some(source) => source,
+                None => dial(&talk.interrupt)?,
+            };
+            talk.tell(Event::Offered(source.bundles()?))?;
+            Ok(Some(source))
+        })
+    }
+
+    /// Asks for a file, from the byte `from` on.
+    pub(super) fn file(
+        open: Arc<OpenFile>,
+        uri: String,
+        from: u64,
+        validator: Option<String>,
+        interrupt: &Arc<AtomicBool>,
+    ) -> io::Result<Self> {
+        Self::start(interrupt, move |talk| {
+            let wanted = Wanted {
+                uri: &uri,
+                from,
+                validator: validator.as_deref(),
+            };
+            let mut part = open(&wanted, &talk.interrupt)?;
+            talk.tell(Event::Opened(part.from, part.validator.take()))?;
+            talk.pass_on(&mut part.bytes)?;
+            Ok(None)
+        })
+    }
+
+    /// Has a thread talk.
+    fn start(
+        interrupt: &Arc<AtomicBool>,
+        work: impl FnOnce(&Talk) -> Result<Option<Box<dyn Source>>, ConnectionError> + Send + 'static,
+    ) -> io::Result<Self> {
+        let (send, events) = sync_channel(WAITING);
+        let (used, spare) = sync_channel(WAITING);
+        let talk = Talk {
             interrupt: Arc::clone(interrupt),
             events: send,
             spare,
         };
         let work = move || {
-            let last = match talk.run(source) {
+            let last = match work(&talk) {
                 Ok(source) => Event::Ended(source),
                 Err(error) => Event::Failed(error),
             };
@@ -90,42 +142,60 @@ impl Line {
     }
 }
 
-/// What the thread does.
+/// What a thread talks through to whoever listens.
 struct Talk {
-    dial: Arc<Dial>,
-    haves: Option<Arc<MakeHaves>>,
-    request: Request,
     interrupt: Arc<AtomicBool>,
     events: SyncSender<Event>,
     spare: Receiver<Vec<u8>>,
 }
 
 impl Talk {
-    fn run(
-        &self,
-        source: Option<Box<dyn Source>>,
-    ) -> Result<Option<Box<dyn Source>>, ConnectionError> {
-        let answer = match source {
-            // A server may have closed what stood idle: that is no reason to wait.
-            Some(source) => match self.ask(source) {
-                Err(ConnectionError::Lost { .. }) => self.ask((self.dial)(&self.interrupt)?)?,
-                answer => answer?,
-            },
-            None => self.ask((self.dial)(&self.interrupt)?)?,
-        };
-        let mut pack = answer.pack;
-        self.tell(Event::Began(answer.shallow))?;
+    /// Passes bytes on as they come, to their end.
+    fn pass_on(&self, bytes: &mut dyn io::Read) -> Result<(), ConnectionError> {
         loop {
             let mut piece = self.spare.try_recv().unwrap_or_default();
             piece.resize(PIECE, 0);
-            match pack.read(&mut piece) {
-                Ok(0) => return Ok(pack.back()),
+            match bytes.read(&mut piece) {
+                Ok(0) => return Ok(()),
                 Ok(read) => piece.truncate(read),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(ConnectionError::of_read(&error)),
             }
             self.tell(Event::Bytes(piece))?;
         }
+    }
+
+    fn tell(&self, event: Event) -> Result<(), ConnectionError> {
+        let told = self.events.send(event);
+        told.map_err(|_| ConnectionError::Interrupted)
+    }
+}
+
+/// A request for a pack.
+struct Asking {
+    dial: Arc<Dial>,
+    haves: Option<Arc<MakeHaves>>,
+    request: Request,
+}
+
+impl Asking {
+    fn run(
+        &self,
+        talk: &Talk,
+        source: Option<Box<dyn Source>>,
+    ) -> Result<Option<Box<dyn Source>>, ConnectionError> {
+        let answer = match source {
+            // A server may have closed what stood idle: that is no reason to wait.
+            Some(source) => match self.ask(source) {
+                Err(ConnectionError::Lost { .. }) => self.ask((self.dial)(&talk.interrupt)?)?,
+                answer => answer?,
+            },
+            None => self.ask((self.dial)(&talk.interrupt)?)?,
+        };
+        let mut pack = answer.pack;
+        talk.tell(Event::Began(answer.shallow))?;
+        talk.pass_on(&mut pack)?;
+        Ok(pack.back())
     }
 
     fn ask(&self, source: Box<dyn Source>) -> Result<Answer, ConnectionError> {
@@ -135,11 +205,6 @@ impl Talk {
             None => None,
         };
         source.fetch(&self.request, haves)
-    }
-
-    fn tell(&self, event: Event) -> Result<(), ConnectionError> {
-        let told = self.events.send(event);
-        told.map_err(|_| ConnectionError::Interrupted)
     }
 }
 

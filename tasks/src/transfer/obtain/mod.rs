@@ -19,7 +19,8 @@
 //!     look            (or the next batch of blobs)
 //! ```
 //!
-//! It begins with `ask` for everything, or with `look` where it is to be staged from the start.
+//! It begins with `ask` for everything, or with `look` where it is to be staged from the start, or
+//! with the `bundles` that the server offers.
 //!
 //! # What is where
 //! All of it lies in the operation's own directory (`Goal::own`): the raw file, lists of what to ask
@@ -34,6 +35,7 @@
 
 mod advance;
 mod ask;
+mod bundles;
 mod goal;
 mod line;
 mod look;
@@ -50,7 +52,7 @@ pub use goal::{Goal, Said, Server};
 pub use line::{ListError, Listed, list};
 pub use packs::stems;
 pub use setback::{Loss, weigh};
-pub use source::{Answer, Coming, Dial, MakeHaves, Source};
+pub use source::{Answer, Coming, Dial, MakeHaves, OpenFile, Part, Source, Wanted};
 pub use state::{Obtain, Obtained, Phase};
 pub use work::hand_over;
 

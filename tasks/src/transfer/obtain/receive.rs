@@ -31,8 +31,8 @@ impl Obtain {
             }
             self.report(b, seen.objects.into());
             match line.next() {
-                // It begins once.
-                None | Some(Event::Began(_)) => {}
+                // It begins once, and is no file.
+                None | Some(Event::Began(_) | Event::Offered(_) | Event::Opened(..)) => {}
                 Some(Event::Bytes(bytes)) => {
                     b.append_file_in(&work.goal.own, RAW)?.append(&bytes)?;
                     self.bytes += bytes.len() as u64;

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gix::bstr::BString;
 use gix_hash::ObjectId;
 
-use super::{Answer, Coming, Server, Source};
+use super::{Answer, Coming, Part, Server, Source, Wanted};
 use crate::transfer::RemoteRef;
-use crate::transfer::connection::{ConnectionError, Haves, Request};
+use crate::transfer::connection::{Bundle, Bundles, ConnectionError, Haves, Request};
 use crate::transfer::missing::plan::{Abilities, ByIds};
 
 /// What a server does.
@@ -27,6 +27,12 @@ pub(crate) struct Script {
     pub(crate) asked: Arc<Mutex<Vec<Request>>>,
     /// Bytes of packs that were sent.
     pub(crate) sent: Arc<AtomicU64>,
+    /// Bundles that it offers, each of which needs those before.
+    pub(crate) bundles: Vec<PathBuf>,
+    /// Where the answers with them are cut off, one after the other, in hundredths.
+    pub(crate) cuts: Arc<Mutex<Vec<usize>>>,
+    /// From which byte on they were asked for.
+    pub(crate) parts: Arc<Mutex<Vec<u64>>>,
 }
 
 /// What becomes of an answer.
@@ -54,6 +60,9 @@ impl Script {
             faults: Arc::default(),
             asked: Arc::default(),
             sent: Arc::default(),
+            bundles: Vec::new(),
+            cuts: Arc::default(),
+            parts: Arc::default(),
         }
     }
 
@@ -63,11 +72,41 @@ impl Script {
     }
 
     pub(crate) fn server(&self) -> Server {
-        let script = self.clone();
+        let (script, files) = (self.clone(), self.clone());
         Server {
+            file: Some(Arc::new(move |wanted, _| files.part(wanted))),
             dial: Arc::new(move |_| Ok(Box::new(script.clone()) as Box<dyn Source>)),
             tell: Arc::new(|_| ()),
         }
+    }
+
+    fn part(&self, wanted: &Wanted<'_>) -> Result<Part, ConnectionError> {
+        let Ok(mut bytes) = std::fs::read(wanted.uri) else {
+            return Err(ConnectionError::NotFound {
+                address: "the script".to_owned(),
+                reason: "no file".to_owned(),
+            });
+        };
+        let validator = format!("\"{}\"", blake3::hash(&bytes));
+        let same = wanted.validator == Some(&validator);
+        let from = if same { wanted.from } else { 0 };
+        lock(&self.parts).push(from);
+        let mut cuts = lock(&self.cuts);
+        let start = usize::try_from(from).unwrap().min(bytes.len());
+        let mut rest = bytes.split_off(start);
+        let whole = cuts.is_empty() || rest.is_empty();
+        if !whole {
+            rest.truncate(rest.len() * cuts.remove(0) / 100);
+        }
+        Ok(Part {
+            from,
+            validator: Some(validator),
+            bytes: Box::new(Bytes {
+                script: self.clone(),
+                pack: Cursor::new(rest),
+                whole,
+            }),
+        })
     }
 
     fn pack(&self, request: &Request, common: &[ObjectId]) -> Vec<u8> {
@@ -94,7 +133,9 @@ impl Script {
             .spawn()
             .unwrap();
         let wants = request.wants.iter().map(|oid| format!("{oid}\n"));
-        let haves = request.haves.iter().chain(common);
+        // What it does not know it passes over.
+        let known = request.haves.iter().filter(|oid| self.has(oid));
+        let haves = known.chain(common);
         let haves = haves.map(|oid| format!("^{oid}\n"));
         let input: String = wants.chain(haves).collect();
         let mut stdin = child.stdin.take().unwrap();
@@ -153,6 +194,24 @@ impl Source for Script {
             symref: Some(head.into()),
         });
         Ok(refs)
+    }
+
+    fn offers_bundles(&self) -> bool {
+        !self.bundles.is_empty()
+    }
+
+    fn bundles(&mut self) -> Result<Bundles, ConnectionError> {
+        let bundle = |(n, path): (usize, &PathBuf)| Bundle {
+            id: format!("bundle {n}"),
+            uri: path.to_str().unwrap().to_owned(),
+            filter: None,
+            token: Some(n as u64),
+        };
+        Ok(Bundles {
+            all: true,
+            by_token: true,
+            bundles: self.bundles.iter().enumerate().map(bundle).collect(),
+        })
     }
 
     fn fetch(

@@ -9,9 +9,9 @@ use resume_runtime::{Blocking, Resumable, StepError};
 use super::advance::Next;
 use super::ask::append_list;
 use super::receive::parsed;
-use super::setback::{Loss, trouble};
+use super::setback::{Loss, choice, trouble};
 use super::state::{Stage, What};
-use super::work::{PACKS, RAW, WANTS, WHOLE, Work};
+use super::work::{BUNDLED, PACKS, RAW, WANTS, WHOLE, Work};
 use super::{Obtain, ask};
 use crate::transfer::missing::plan;
 use crate::transfer::receive::{self, Parsed, ReceiveError, Received};
@@ -70,7 +70,7 @@ impl Obtain {
             What::All => {
                 asked = work.goal.tips.first().copied();
                 // Whatever was kept of it before is in this pack.
-                if work.goal.complete.is_empty() {
+                if work.goal.complete.is_empty() && ask::read_list(b, BUNDLED)?.is_empty() {
                     self.drop_others(b, work, received)?;
                 }
             }
@@ -88,6 +88,7 @@ impl Obtain {
                 }
                 self.stage = Stage::Ask(What::Blobs);
             }
+            What::Bundle => self.bundle_taken(b, work)?,
         }
         if asked.is_some() && asked != self.answered {
             (self.answered, self.unanswered) = (asked, 0);
@@ -112,8 +113,17 @@ impl Obtain {
             Some(loss) => loss.error.to_string(),
             None => "the process that received objects has ended".to_owned(),
         };
-        trouble(b, work, &kept(&why, received.objects));
+        // The rest of a bundle comes in another way.
+        let tell = match what {
+            What::Bundle => choice,
+            _ => trouble,
+        };
+        tell(b, work, &kept(&why, received.objects));
         self.stage = match what {
+            What::Bundle => {
+                self.bundle_ended(false, gained);
+                Stage::Bundle
+            }
             What::Blobs => {
                 self.batches.cut(received.objects.into(), received.bytes);
                 Stage::Ask(what)
@@ -124,7 +134,9 @@ impl Obtain {
         };
         self.report(b, 0);
         match loss {
-            Some(loss) if !gained => self.setback(b, work, loss).map(Next::Stop),
+            Some(loss) if !gained && what != What::Bundle => {
+                self.setback(b, work, loss).map(Next::Stop)
+            }
             _ => {
                 if gained {
                     self.setbacks = 0;

@@ -7,7 +7,9 @@ use std::sync::atomic::AtomicBool;
 use gix::bstr::BString;
 
 use crate::transfer::RemoteRef;
-use crate::transfer::connection::{ConnectionError, Haves, Pack, Request, Session, ShallowChange};
+use crate::transfer::connection::{
+    Bundles, ConnectionError, Haves, Pack, Request, Session, ShallowChange,
+};
 use crate::transfer::missing::plan::Abilities;
 
 /// An open connection to what has objects.
@@ -17,6 +19,16 @@ pub trait Source: Send {
 
     /// Its refs whose names begin with one of these prefixes.
     fn refs(&mut self, prefixes: &[BString]) -> Result<Vec<RemoteRef>, ConnectionError>;
+
+    /// Whether it offers bundles.
+    fn offers_bundles(&self) -> bool {
+        false
+    }
+
+    /// The bundles that it offers.
+    fn bundles(&mut self) -> Result<Bundles, ConnectionError> {
+        Ok(Bundles::default())
+    }
 
     /// Asks for a pack, without what `haves` finds out to be on both sides.
     fn fetch(
@@ -43,6 +55,31 @@ pub trait Coming: Read + Send {
 /// Connects to it; the flag ends that early.
 pub type Dial = dyn Fn(&Arc<AtomicBool>) -> Result<Box<dyn Source>, ConnectionError> + Send + Sync;
 
+/// A file that a server names, from some byte on.
+pub struct Wanted<'a> {
+    /// Where it is, in the server's words. It may be a secret.
+    pub uri: &'a str,
+    /// The first byte that is wanted.
+    pub from: u64,
+    /// What an earlier [`Part`] gave.
+    pub validator: Option<&'a str>,
+}
+
+/// A file that comes.
+pub struct Part {
+    /// The byte that it comes from: the one that was wanted, or the first, where the file is another
+    /// one by now or the server sends no parts.
+    pub from: u64,
+    /// What tells this file from a later one.
+    pub validator: Option<String>,
+    /// The bytes. An error of reading them is one that [`ConnectionError::of_read`] understands.
+    pub bytes: Box<dyn Read + Send>,
+}
+
+/// Asks for a file; the flag ends that early.
+pub type OpenFile =
+    dyn Fn(&Wanted<'_>, &Arc<AtomicBool>) -> Result<Part, ConnectionError> + Send + Sync;
+
 /// Finds out what is on both sides; made where the line is.
 pub type MakeHaves = dyn Fn() -> Result<Box<dyn Haves>, ConnectionError> + Send + Sync;
 
@@ -53,6 +90,14 @@ impl Source for Session {
 
     fn refs(&mut self, prefixes: &[BString]) -> Result<Vec<RemoteRef>, ConnectionError> {
         Self::refs(self, prefixes)
+    }
+
+    fn offers_bundles(&self) -> bool {
+        Self::offers_bundles(self)
+    }
+
+    fn bundles(&mut self) -> Result<Bundles, ConnectionError> {
+        Ok(Self::bundles(self)?.unwrap_or_default())
     }
 
     fn fetch(

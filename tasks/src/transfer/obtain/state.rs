@@ -3,6 +3,7 @@
 use gix_hash::ObjectId;
 use serde::{Deserialize, Serialize};
 
+use super::bundles::Bundling;
 use crate::transfer::missing::Batches;
 use crate::transfer::missing::plan::{Abilities, ByIds, Filter};
 use crate::transfer::text;
@@ -19,6 +20,9 @@ pub struct Obtain {
     /// How often in a row nothing was gained.
     #[serde(default)]
     pub(super) setbacks: u32,
+    /// What became of the server's bundles, as long as there may be more of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) bundles: Option<Bundling>,
     /// The bytes of packs that came over the line, what was of no use included.
     pub(super) bytes: u64,
     /// The objects in the packs that are kept.
@@ -45,6 +49,8 @@ pub struct Obtain {
 /// What is to be done next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Stage {
+    /// Choose a bundle of the server's, and ask for it.
+    Bundle,
     /// Look for what is missing.
     Look,
     /// Ask for it.
@@ -66,6 +72,8 @@ pub(super) enum Stage {
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum What {
+    /// A bundle.
+    Bundle,
     /// The tips, with all that they refer to.
     All,
     /// The commits and tags of the list of wants.
@@ -120,6 +128,7 @@ impl Obtain {
             abilities,
             refused: Refused::default(),
             setbacks: 0,
+            bundles: None,
             bytes: 0,
             objects: 0,
             expected: 0,
@@ -130,9 +139,16 @@ impl Obtain {
         }
     }
 
+    /// The same, which takes the server's bundles first.
+    pub fn with_bundles(mut self) -> Self {
+        self.bundles = Some(Bundling::before(self.stage));
+        self.stage = Stage::Bundle;
+        self
+    }
+
     /// The same with another goal: what is there stays, and what is missing is looked for.
     pub fn onward(mut self) -> Self {
-        self.stage = Stage::Look;
+        (self.stage, self.bundles) = (Stage::Look, None);
         (self.answered, self.unanswered) = (None, 0);
         self
     }
@@ -165,7 +181,7 @@ impl Obtain {
     /// What is done next, for people.
     pub fn phase(&self) -> Phase {
         match self.stage {
-            Stage::Ask(_) | Stage::Receive(_) => Phase::Receive,
+            Stage::Bundle | Stage::Ask(_) | Stage::Receive(_) => Phase::Receive,
             Stage::Index(_) | Stage::Salvage(_) => Phase::Resolve,
             Stage::Join(_) | Stage::Install | Stage::Discard => Phase::Join,
             Stage::Look => Phase::Check,

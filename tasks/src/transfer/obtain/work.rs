@@ -5,6 +5,7 @@ use std::path::Path;
 
 use resume_runtime::{Blocking, Resumable, StepError};
 
+use super::bundles::Offers;
 use super::line::Line;
 use super::setback::Loss;
 use super::{Goal, Source};
@@ -26,6 +27,10 @@ pub(super) const SHALLOW: &str = "cut-off";
 /// Its file with the commits whose parents were cut off before and now come.
 pub(super) const OPENED: &str = "opened";
 
+/// Its file with the refs of the bundle that comes.
+pub(super) const REFS: &str = "bundle-refs";
+/// Its file with the refs of the bundles that came.
+pub(super) const BUNDLED: &str = "bundled";
 /// Its file with the packs that gathered, by their hashes, in the order in which they came.
 pub(super) const PACKS: &str = "packs";
 /// Its file with the pack that is made of them.
@@ -50,6 +55,12 @@ pub(super) struct Work {
     pub(super) blobs: Option<Vec<u8>>,
     /// The blobs that were asked for.
     pub(super) batch: Option<Batch>,
+    /// The bundles that the server offers.
+    pub(super) offers: Option<Offers>,
+    /// How much of its pack was there when the bundle that comes was asked for.
+    pub(super) opened_at: u64,
+    /// What came of the text that a bundle begins with.
+    pub(super) head: Vec<u8>,
     /// The pack that is made of others.
     pub(super) joining: Option<Joining>,
 }
@@ -70,6 +81,9 @@ impl Work {
             there: None,
             blobs: None,
             batch: None,
+            offers: None,
+            opened_at: 0,
+            head: Vec::new(),
             joining: None,
         })
     }

@@ -59,7 +59,13 @@ impl Connect {
                 names.join(", ")
             ));
         }
-        let how = if input.staged {
+        let (depth, filter) = (input.options.depth, &input.options.filter);
+        // One that has all is more than is asked for.
+        let whole = depth.is_none() && filter.is_none();
+        let bundles = env.server.file.is_some() && whole && source.offers_bundles();
+        let how = if bundles {
+            "the bundles that the server offers, then the rest"
+        } else if input.staged {
             "history first, then blobs in batches, as asked"
         } else {
             "everything at once, in one pack"
@@ -73,10 +79,14 @@ impl Connect {
         b.note(choice);
         let goal = goal(b, Round::All)?;
         obtain::hand_over(b, goal, source)?;
+        let mut obtain = Obtain::new(abilities, input.staged);
+        if bundles {
+            obtain = obtain.with_bundles();
+        }
         Transition::to(
             Getting {
                 round: Round::All,
-                obtain: Obtain::new(abilities, input.staged),
+                obtain,
                 remarks,
             }
             .into_step(),

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 use resume_runtime::testing::{Case, assert_resumable};
 
 use super::super::{Cloning, Env};
-use super::fixture::{git, input, repository};
+use super::fixture::{bundles, git, input, repository};
 use crate::transfer::obtain::script::{Fault, Script};
 
 /// The objects, refs and files of the new repository.
@@ -49,17 +49,27 @@ fn observe(scratch: &Path) -> BTreeMap<String, String> {
 }
 
 fn case(bare: bool, staged: bool, faults: &'static [usize]) -> Case<Cloning> {
+    case_of(bare, staged, move |scratch| {
+        let faults = faults.iter().map(|part| Fault::Cut(*part));
+        Script::new(&scratch.join("origin")).faults(faults)
+    })
+}
+
+fn case_of(
+    bare: bool,
+    staged: bool,
+    script: impl Fn(&Path) -> Script + Send + Sync + 'static,
+) -> Case<Cloning> {
     let files = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&files);
     Case::with_env(
         move |scratch: &Path| {
             repository(&scratch.join("origin"), 6);
+            bundles(scratch, "main~4", "main~1");
             input(scratch, bare, staged)
         },
         move |scratch, _| {
-            let faults = faults.iter().map(|part| Fault::Cut(*part));
-            let script = Script::new(&scratch.join("origin")).faults(faults);
-            let mut env = Env::new(script.server(), 2, 3);
+            let mut env = Env::new(script(scratch).server(), 2, 3);
             env.staged = Arc::clone(&counted);
             Ok(env)
         },
@@ -78,4 +88,15 @@ async fn a_clone_with_a_cut_stands_every_crash() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_staged_clone_with_cuts_stands_every_crash() {
     assert_resumable(case(true, true, &[70, 50])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clone_that_takes_bundles_stands_every_crash() {
+    let case = case_of(false, false, |scratch| {
+        let mut script = Script::new(&scratch.join("origin"));
+        script.bundles = vec![scratch.join("old.bundle"), scratch.join("new.bundle")];
+        *script.cuts.lock().unwrap() = vec![90, 60, 80];
+        script
+    });
+    assert_resumable(case).await;
 }

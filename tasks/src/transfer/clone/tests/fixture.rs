@@ -58,6 +58,19 @@ pub(super) fn repository(dir: &Path, commits: usize) {
     git(dir, &["branch", "side", "main~2"]);
 }
 
+/// Makes two bundles of the repository: `old.bundle` with all up to one commit, `new.bundle` with all
+/// from there up to another.
+pub(super) fn bundles(scratch: &Path, old: &str, new: &str) {
+    let origin = scratch.join("origin");
+    git(&origin, &["branch", "-f", "old", old]);
+    git(&origin, &["branch", "-f", "new", new]);
+    let create = ["bundle", "create", "-q"];
+    git(&origin, &[&create[..], &["../old.bundle", "old"]].concat());
+    let new = ["../new.bundle", "new", "^old"];
+    git(&origin, &[&create[..], &new].concat());
+    git(&origin, &["branch", "-q", "-D", "old", "new"]);
+}
+
 pub(super) fn input(scratch: &Path, bare: bool, staged: bool) -> Input {
     let mut options = CloneOptions::new("https://host/x.git", CloneDefaults::default());
     options.bare = bare;

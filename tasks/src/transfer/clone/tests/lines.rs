@@ -1,12 +1,13 @@
 //! Lines that hold, lines that break, and servers that refuse.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use resume_runtime::Stopped;
 
-use super::fixture::{asked, assert_cloned, clone, git, input, repository};
-use crate::transfer::connection::ConnectionError;
+use super::fixture::{asked, assert_cloned, bundles, clone, git, input, repository};
+use crate::transfer::connection::{ConnectionError, Request};
 use crate::transfer::missing::plan::ByIds;
 use crate::transfer::obtain::script::{Fault, Script};
 use crate::transfer::obtain::stems;
@@ -209,4 +210,97 @@ async fn a_server_that_refuses_ids_is_asked_for_all_then_given_up() {
     let two = input(&dir.path().join("two"), false, false);
     let stopped = clone(&two, &script, 3).await.unwrap_err();
     assert!(matches!(stopped, Stopped::Failed { .. }), "{stopped}");
+}
+
+/// Clones where bundles are offered; gives what the server was asked for, and from which bytes on
+/// files were.
+async fn with_bundles(change: impl FnOnce(&Path, &mut Script)) -> (Vec<Request>, Vec<u64>) {
+    let dir = tempfile::tempdir().unwrap();
+    let origin = dir.path().join("origin");
+    repository(&origin, 30);
+    bundles(dir.path(), "main~20", "main~3");
+    let mut script = Script::new(&origin);
+    script.bundles = vec![dir.path().join("old.bundle"), dir.path().join("new.bundle")];
+    change(dir.path(), &mut script);
+    let input = input(&dir.path().join("scratch"), false, false);
+    clone(&input, &script, 3).await.unwrap();
+    assert_cloned(&origin, &input);
+    let (asked, parts) = (script.asked.lock().unwrap(), script.parts.lock().unwrap());
+    (asked.clone(), parts.clone())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bundles_come_first_and_the_rest_after_them() {
+    let (asked, parts) = with_bundles(|_, _| ()).await;
+    // The newer one rests on the older one.
+    assert_eq!(parts, [0, 0, 0]);
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].haves.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bundle_that_was_cut_goes_on_at_its_byte() {
+    let (asked, parts) = with_bundles(|_, script| {
+        *script.cuts.lock().unwrap() = vec![90, 40, 0, 70];
+    })
+    .await;
+    assert_eq!((parts[0], parts[1]), (0, 0));
+    assert!(
+        parts[2] > 0 && parts[3] == parts[2] && parts[4] > parts[3],
+        "{parts:?}"
+    );
+    assert_eq!((asked.len(), asked[0].haves.len()), (1, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bundles_that_are_gone_or_changed_or_wrong_do_no_harm() {
+    // Gone.
+    let (asked, parts) = with_bundles(|_, script| script.bundles[0].push("x")).await;
+    assert_eq!((parts, asked.len(), asked[0].haves.len()), (vec![0], 1, 0));
+    // No bundle at all.
+    let (asked, _) = with_bundles(|_, script| {
+        std::fs::write(&script.bundles[1], "<html>").unwrap();
+    })
+    .await;
+    assert_eq!((asked.len(), asked[0].haves.len()), (1, 1));
+    // Damaged: what is whole of it is kept.
+    let (asked, _) = with_bundles(|_, script| {
+        let mut bytes = std::fs::read(&script.bundles[0]).unwrap();
+        let at = bytes.len() * 2 / 3;
+        bytes[at] ^= 0xff;
+        std::fs::write(&script.bundles[0], bytes).unwrap();
+    })
+    .await;
+    assert!(asked.iter().all(|it| it.haves.is_empty()), "{asked:?}");
+    // It ends early, and there is no more of it.
+    let (asked, _) = with_bundles(|_, script| {
+        let bytes = std::fs::read(&script.bundles[0]).unwrap();
+        std::fs::write(&script.bundles[0], &bytes[..bytes.len() / 2]).unwrap();
+    })
+    .await;
+    assert!(asked.iter().all(|it| it.haves.is_empty()), "{asked:?}");
+    // Another repository's, whose refs the server does not know.
+    let (asked, _) = with_bundles(|dir, script| {
+        let other = dir.join("other");
+        repository(&other, 3);
+        git(&other, &["commit", "-q", "--allow-empty", "-m", "another"]);
+        git(
+            &other,
+            &["bundle", "create", "-q", "../other.bundle", "--all"],
+        );
+        script.bundles = vec![dir.join("other.bundle")];
+    })
+    .await;
+    assert!(asked.len() <= 1, "{asked:?}");
+    // All of it is there.
+    let (asked, _) = with_bundles(|dir, script| {
+        let origin = dir.join("origin");
+        git(
+            &origin,
+            &["bundle", "create", "-q", "../all.bundle", "--all"],
+        );
+        script.bundles = vec![dir.join("all.bundle")];
+    })
+    .await;
+    assert!(asked.is_empty(), "{asked:?}");
 }

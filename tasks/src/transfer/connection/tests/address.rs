@@ -137,3 +137,52 @@ fn settings_say_what_is_wrong_with_them() {
     let set = set.unwrap();
     assert_eq!((set.version(), set.stall().as_millis()), (0, 1500));
 }
+
+#[test]
+fn a_file_that_a_server_names_is_found_and_its_url_not_shown() {
+    let settings = settings("");
+    let server = Address::parse("https://host/a/b.git", &settings).unwrap();
+    for (uri, expected, foreign) in [
+        (
+            "https://HOST:443/x?secret",
+            "https://HOST:443/x?secret",
+            false,
+        ),
+        ("http://host/x", "http://host/x", true),
+        (
+            "https://me:secret@cdn/x?secret",
+            "https://cdn/x?secret",
+            true,
+        ),
+        ("x", "https://host/a/b.git/x", false),
+        ("./x/y?secret", "https://host/a/b.git/x/y?secret", false),
+        ("../../x", "https://host/x", false),
+    ] {
+        let file = server.of_file(uri, &settings).unwrap();
+        let base = expected.to_owned();
+        assert_eq!(file.place, Place::Http { base }, "{uri}");
+        assert_eq!(file.foreign, foreign, "{uri}");
+        assert!(!format!("{file:?} {file} {}", file.stored()).contains("secret"));
+    }
+    for uri in [
+        "/x",
+        "../../../x",
+        "file:///x",
+        "ssh://host/x?secret",
+        "https://",
+    ] {
+        let error = server.of_file(uri, &settings).unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+    let local = Address::parse("/srv/a", &settings).unwrap();
+    assert!(local.of_file("x", &settings).is_err());
+    assert!(local.of_file("https://host/x", &settings).unwrap().foreign);
+}
+
+#[test]
+fn one_server_has_many_spellings() {
+    use super::super::address::same_server;
+    assert!(same_server("https://Host/a", "https://host:443/b"));
+    assert!(!same_server("https://host/a", "http://host/a"));
+    assert!(!same_server("https://host/a", "https://host:444/a"));
+}

@@ -38,6 +38,9 @@ impl Download {
         };
         let watch = Watch::new(interrupt, settings.stall());
         let mut http = Http::new(base, address, Service::UploadPack, settings, watch)?;
+        if address.foreign {
+            http.options.forget_logins();
+        }
         // A file's name may end with a slash, unlike a repository's.
         http.base.clone_from(base);
         let mut headers = Vec::new();

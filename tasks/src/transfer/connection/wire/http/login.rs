@@ -37,6 +37,8 @@ pub(super) struct Login {
     user: Option<String>,
     found: Option<Found>,
     account: Option<Account>,
+    /// It is another server than the user has named.
+    foreign: bool,
 }
 
 /// The login of a proxy whose URL names the user alone.
@@ -93,6 +95,7 @@ impl Login {
             user,
             found: None,
             account: None,
+            foreign: address.foreign,
         }
     }
 
@@ -137,6 +140,9 @@ impl Login {
         }
         if self.account.take().is_some() {
             return Err(denied("the login of the address is refused"));
+        }
+        if self.foreign {
+            return Err(denied("it wants a login"));
         }
         let found = self
             .credentials

@@ -16,6 +16,7 @@ use std::io::{Cursor, Read as _, Write as _};
 
 use gix::bstr::BStr;
 
+use super::super::address::same_server;
 use super::super::{Address, ConnectionError, Outgoing, Service, Settings, send};
 use super::watch::Watch;
 use answer::{Answer, Head};
@@ -252,7 +253,7 @@ impl Http {
 
     /// Goes on where a redirection leads to.
     fn move_to(&mut self, base: &str) -> Result<(), ConnectionError> {
-        if !redirect::same_server(base, &self.base) {
+        if !same_server(base, &self.base) {
             // What was meant for one server is not for another.
             self.login.forget();
             let url = gix::url::parse(BStr::new(base));

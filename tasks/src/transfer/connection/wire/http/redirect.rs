@@ -1,7 +1,5 @@
 //! Where a redirection leads.
 
-use gix::bstr::BStr;
-
 use super::super::super::ConnectionError;
 
 /// The absolute URL that `location` means in an answer of `url`; none if it leaves HTTP.
@@ -33,16 +31,6 @@ pub(super) fn endless() -> ConnectionError {
     ConnectionError::protocol("it sends from one place to the next without an end")
 }
 
-/// Whether both are of one server.
-pub(super) fn same_server(one: &str, other: &str) -> bool {
-    let server = |url: &str| {
-        let url = gix::url::parse(BStr::new(url)).ok()?;
-        let host = url.host()?.to_lowercase();
-        Some((url.scheme.as_str().to_owned(), host, url.port_or_default()))
-    };
-    server(one).is_some_and(|it| Some(it) == server(other))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,8 +50,5 @@ mod tests {
         ] {
             assert_eq!(resolve(url, location).as_deref(), expected, "{location}");
         }
-        assert!(same_server("https://Host/a", "https://host:443/b"));
-        assert!(!same_server("https://host/a", "http://host/a"));
-        assert!(!same_server("https://host/a", "https://host:444/a"));
     }
 }
