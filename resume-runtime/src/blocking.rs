@@ -188,7 +188,16 @@ impl<M: Resumable> Blocking<M> {
     /// Publishes a committed file as `to`. See
     /// [`Context::install`](crate::Context::install).
     pub fn install(&mut self, name: &str, to: &Path) -> Result<(), StepError> {
-        self.files.install(name, to)
+        self.files.install([(name, to)])
+    }
+
+    /// Publishes several committed files. See
+    /// [`Context::install_all`](crate::Context::install_all).
+    pub fn install_all<N: AsRef<str>, P: AsRef<Path>>(
+        &mut self,
+        files: impl IntoIterator<Item = (N, P)>,
+    ) -> Result<(), StepError> {
+        self.files.install(files)
     }
 
     /// The operation's own folder, for what is no append-only file: links, a

@@ -200,8 +200,31 @@ impl<'a, M: Resumable> Context<'a, M> {
     /// Call it in a step marked as an effect, so that all of the file is
     /// committed before. The file cannot be opened again.
     pub async fn install(&mut self, name: &str, to: &Path) -> Result<(), StepError> {
-        let (name, to) = (name.to_owned(), to.to_owned());
-        self.blocking(move |b| b.install(&name, &to)).await
+        self.install_all([(name, to)]).await
+    }
+
+    /// Publishes several committed files, in this order, at the price of one sync
+    /// for each directory.
+    ///
+    /// After a power cut any of them may be there without the others, until the step
+    /// was repeated: what others take as the sign that all are there, such as a
+    /// manifest, is installed after this has returned.
+    ///
+    /// ```
+    /// # use resume_runtime::{Context, Resumable, StepError};
+    /// # async fn f<M: Resumable>(cx: &mut Context<'_, M>, to: &std::path::Path) -> Result<(), StepError> {
+    /// cx.install_all([("data", to.join("data")), ("index", to.join("index"))])
+    ///     .await?;
+    /// cx.install("manifest", &to.join("manifest")).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn install_all<N: Into<String>, P: Into<PathBuf>>(
+        &mut self,
+        files: impl IntoIterator<Item = (N, P)>,
+    ) -> Result<(), StepError> {
+        let files = files.into_iter();
+        let files: Vec<_> = files.map(|(name, to)| (name.into(), to.into())).collect();
+        self.blocking(move |b| b.install_all(files)).await
     }
 
     /// Puts a file or directory on disk that the step wrote by itself, with the

@@ -1,79 +1,110 @@
-//! Publishing a file under its final name.
+//! Publishing files under their final names.
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::disk::{self, Disk};
 use super::record::FileRecord;
 use crate::error::StepError;
 
-/// Moves the committed file at `from` to `to`, or finds that this was done
-/// before. Replaces what is at `to`. `operation` is the operation's name.
+/// One committed file, and the name that it gets.
+pub(crate) struct Install<'a> {
+    pub(crate) from: PathBuf,
+    pub(crate) to: &'a Path,
+    pub(crate) committed: &'a FileRecord,
+}
+
+/// Moves committed files to their names, or finds that this was done before.
+/// Replaces what is there. `operation` is the operation's name.
+///
+/// A directory is synced once, when all names are in it.
 pub(crate) fn install(
-    from: &Path,
-    to: &Path,
-    committed: &FileRecord,
+    files: &[Install<'_>],
     operation: &OsStr,
     disk: &Disk,
 ) -> Result<(), StepError> {
-    let target_dir = to
-        .parent()
-        .ok_or_else(|| StepError::fatal(format!("{} names no file", to.display())))?;
-    fs::create_dir_all(target_dir)?;
-    match fs::metadata(from) {
-        Ok(found) if found.len() >= committed.len => {}
-        Ok(found) => {
-            return Err(StepError::fatal(format!(
-                "{} has {} bytes where {} were committed: it was changed from outside",
-                from.display(),
-                found.len(),
-                committed.len
-            )));
+    let mut left = Vec::new();
+    for file in files {
+        let moved = file.rename(operation, disk)?;
+        left.extend(file.from.parent().filter(|_| moved));
+    }
+    let mut synced = HashSet::new();
+    for to in files.iter().map(|file| file.to) {
+        if synced.insert(to.parent()) {
+            disk.sync_names(to)?;
         }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            return if is_installed(to, committed) {
-                // The rename was made; its directories may not be on disk yet.
-                Ok(disk.sync_names(to)?)
-            } else {
-                Err(StepError::fatal(format!(
+    }
+    for dir in left {
+        if synced.insert(Some(dir)) {
+            disk.sync_dir(dir)?;
+        }
+    }
+    Ok(())
+}
+
+impl Install<'_> {
+    /// Gives the file its name, which is not durable yet; says whether the old one
+    /// is gone by that.
+    fn rename(&self, operation: &OsStr, disk: &Disk) -> Result<bool, StepError> {
+        let Self {
+            from,
+            to,
+            committed,
+        } = self;
+        let target_dir = to
+            .parent()
+            .ok_or_else(|| StepError::fatal(format!("{} names no file", to.display())))?;
+        fs::create_dir_all(target_dir)?;
+        match fs::metadata(from) {
+            Ok(found) if found.len() >= committed.len => {}
+            Ok(found) => {
+                return Err(StepError::fatal(format!(
+                    "{} has {} bytes where {} were committed: it was changed from outside",
+                    from.display(),
+                    found.len(),
+                    committed.len
+                )));
+            }
+            // The rename was made; its directories may not be on disk yet.
+            Err(e) if e.kind() == io::ErrorKind::NotFound && is_installed(to, committed) => {
+                return Ok(false);
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(StepError::fatal(format!(
                     "{} is gone and was not installed as {}: it was removed from outside",
                     from.display(),
                     to.display()
-                )))
-            };
-        }
-        Err(e) => return Err(e.into()),
-    }
-    // What a lost slice appended is no part of the result.
-    let file = File::options().write(true).open(from)?;
-    if file.metadata()?.len() > committed.len {
-        file.set_len(committed.len)?;
-        disk.sync_file(from, &file)?;
-    }
-    #[cfg(unix)]
-    if committed.dir.is_none() {
-        open_up(&file)?;
-    }
-    match fs::rename(from, to) {
-        Ok(()) => {
-            // Of two names of one file both stay.
-            match fs::remove_file(from) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e.into()),
-                _ => {}
+                )));
             }
-            disk.sync_names(to)?;
-            if let Some(source_dir) = from.parent().filter(|dir| *dir != target_dir) {
-                disk.sync_dir(source_dir)?;
+            Err(e) => return Err(e.into()),
+        }
+        // What a lost slice appended is no part of the result.
+        let file = File::options().write(true).open(from)?;
+        if file.metadata()?.len() > committed.len {
+            file.set_len(committed.len)?;
+            disk.sync_file(from, &file)?;
+        }
+        #[cfg(unix)]
+        if committed.dir.is_none() {
+            open_up(&file)?;
+        }
+        match fs::rename(from, to) {
+            Ok(()) => {}
+            Err(e) if e.kind() == io::ErrorKind::CrossesDevices => {
+                copy(from, to, target_dir, operation, disk)?;
+                return Ok(false);
             }
+            Err(e) => return Err(e.into()),
         }
-        Err(e) if e.kind() == io::ErrorKind::CrossesDevices => {
-            copy(from, to, target_dir, operation, disk)?;
+        // Of two names of one file both stay.
+        match fs::remove_file(from) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e.into()),
+            _ => Ok(true),
         }
-        Err(e) => return Err(e.into()),
     }
-    Ok(())
 }
 
 /// Gives a file out of the operation's own folder the mode of any other new file.
@@ -127,8 +158,7 @@ fn copy(
     io::copy(&mut source, &mut file)?;
     file.set_permissions(meta.permissions())?;
     disk.sync_file(&beside, &file)?;
-    fs::rename(&beside, to)?;
-    disk.sync_names(to)
+    fs::rename(&beside, to)
 }
 
 fn is_installed(to: &Path, committed: &FileRecord) -> bool {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::disk::Disk;
-use super::install;
+use super::install::{self, Install};
 use super::open::OpenFile;
 use super::read::ReadFile;
 use super::record::{FileRecord, Place};
@@ -159,45 +159,70 @@ impl Files {
         Ok(path)
     }
 
-    pub(crate) fn install(&mut self, name: &str, to: &Path) -> Result<(), StepError> {
-        let to = std::path::absolute(to)?;
+    /// Publishes committed files under these names.
+    pub(crate) fn install<N: AsRef<str>, P: AsRef<Path>>(
+        &mut self,
+        files: impl IntoIterator<Item = (N, P)>,
+    ) -> Result<(), StepError> {
         let private = self.private()?;
-        let Some(entry) = self.entries.get_mut(name) else {
-            return Err(StepError::fatal(format!(
-                "nothing was ever written to `{name}`"
-            )));
-        };
-        if let Some(done) = &entry.current.installed {
-            return if done.0 == to {
-                Ok(())
-            } else {
-                Err(StepError::fatal(format!(
-                    "the file `{name}` is installed as {} already",
-                    done.0.display()
-                )))
-            };
+        let mut names = Vec::new();
+        for (name, to) in files {
+            let to = std::path::absolute(to)?;
+            if !self.is_installed(name.as_ref(), &to)? {
+                names.push((name, to));
+            }
         }
-        let committed = match &entry.committed {
+        let mut installs = Vec::new();
+        for (name, to) in &names {
+            let committed = self.whole(name.as_ref())?;
+            let from = committed.path(&private, name.as_ref());
+            installs.push(Install {
+                from,
+                to,
+                committed,
+            });
+        }
+        // The folder has the operation's name.
+        let operation = private.file_name().unwrap_or_default();
+        install::install(&installs, operation, &self.disk)?;
+        for (name, to) in names {
+            let entry = self.entries.entry(name.as_ref().to_owned()).or_default();
+            entry.open = None;
+            entry.current.installed = Some(Place(to));
+        }
+        Ok(())
+    }
+
+    /// Whether `name` is installed as `to`.
+    fn is_installed(&self, name: &str, to: &Path) -> Result<bool, StepError> {
+        let entry = self.entries.get(name);
+        match entry.and_then(|entry| entry.current.installed.as_ref()) {
+            Some(done) if done.0 != to => Err(StepError::fatal(format!(
+                "the file `{name}` is installed as {} already",
+                done.0.display()
+            ))),
+            done => Ok(done.is_some()),
+        }
+    }
+
+    /// The record of `name`, all of which must be committed.
+    fn whole(&self, name: &str) -> Result<&FileRecord, StepError> {
+        let entry = self
+            .entries
+            .get(name)
+            .ok_or_else(|| StepError::fatal(format!("nothing was ever written to `{name}`")))?;
+        match &entry.committed {
             Some(committed)
                 if *committed == entry.current
                     && entry.open.as_ref().is_none_or(|o| !o.is_dirty()) =>
             {
-                committed
+                Ok(committed)
             }
-            _ => {
-                return Err(StepError::fatal(format!(
-                    "the file `{name}` is to be installed with parts that are not committed: \
-                     install it in a step of its own, marked as an effect"
-                )));
-            }
-        };
-        // The folder has the operation's name.
-        let operation = private.file_name().unwrap_or_default();
-        let from = committed.path(&private, name);
-        install::install(&from, &to, committed, operation, &self.disk)?;
-        entry.open = None;
-        entry.current.installed = Some(Place(to));
-        Ok(())
+            _ => Err(StepError::fatal(format!(
+                "the file `{name}` is to be installed with parts that are not committed: \
+                 install it in a step of its own, marked as an effect"
+            ))),
+        }
     }
 
     /// Puts everything on disk; gives what the commit has to say.

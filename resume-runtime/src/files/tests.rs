@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::open::BUFFER;
 use super::{FileRecord, Files};
@@ -206,20 +206,68 @@ fn an_install_can_be_repeated() {
     fs::write(&to, "what was there before").unwrap();
     for _ in 0..3 {
         // Each of them dies before its commit.
-        place.files().install("a", &to).unwrap();
+        place.files().install([("a", &to)]).unwrap();
         assert_eq!(fs::read_to_string(&to).unwrap(), "one");
         assert!(!place.private().join("a").exists());
     }
     // Another file is not the one that was installed.
     fs::rename(&to, to.with_extension("moved")).unwrap();
-    let error = place.files().install("a", &to).unwrap_err();
+    let error = place.files().install([("a", &to)]).unwrap_err();
     assert_eq!(error.class(), ErrorClass::Fatal);
     fs::write(&to, "two").unwrap();
-    let error = place.files().install("a", &to).unwrap_err();
+    let error = place.files().install([("a", &to)]).unwrap_err();
     assert!(
         error.to_string().contains("was not installed as"),
         "{error}"
     );
+}
+
+/// The directories that were synced.
+#[derive(Default)]
+struct Synced(Mutex<Vec<PathBuf>>);
+
+impl Faults for Synced {
+    fn sync(&self, path: &Path, sync: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
+        if path.is_dir() {
+            self.0.lock().unwrap().push(path.to_owned());
+        }
+        sync()
+    }
+}
+
+#[test]
+fn several_are_installed_for_one_sync_a_directory() {
+    let mut place = Place::with("a", "one");
+    let mut files = place.files();
+    append(&mut files, "b", "two");
+    place.commit(&mut files);
+    let to = place.results();
+    let all = || [("a", to.join("a")), ("b", to.join("b"))];
+    // One that died between the two.
+    place.files().install([("a", to.join("a"))]).unwrap();
+    let synced = Arc::<Synced>::default();
+    let mut files = place.files_with(Arc::clone(&synced) as Arc<dyn Faults>);
+    files.install(all()).unwrap();
+    let times = |dir: &Path| {
+        let dir = dir.canonicalize().unwrap();
+        let synced = synced.0.lock().unwrap();
+        synced
+            .iter()
+            .filter(|it| it.canonicalize().unwrap() == dir)
+            .count()
+    };
+    assert_eq!((times(&to), times(&place.private())), (1, 1));
+    files.install(all()).unwrap();
+    place.commit(&mut files);
+    assert_eq!(names(&to), ["a", "b"]);
+    // None is moved where another cannot be.
+    let mut files = place.files();
+    append(&mut files, "c", "three");
+    place.commit(&mut files);
+    append(&mut files, "d", "not committed");
+    let error = files.install([("c", to.join("c")), ("d", to.join("d"))]);
+    assert_eq!(error.unwrap_err().class(), ErrorClass::Fatal);
+    assert_eq!(names(&to), ["a", "b"]);
 }
 
 #[test]
@@ -228,20 +276,24 @@ fn an_install_takes_what_is_committed_and_nothing_else() {
     let to = place.results().join("result");
     let mut files = place.files();
     append(&mut files, "a", " two");
-    let error = files.install("a", &to).unwrap_err();
+    let error = files.install([("a", &to)]).unwrap_err();
     assert!(error.to_string().contains("not committed"), "{error}");
     drop(files);
     // The lost slice's bytes are still in the file.
     fs::write(place.private().join("a"), "one and more").unwrap();
     let mut files = place.files();
-    files.install("a", &to).unwrap();
+    files.install([("a", &to)]).unwrap();
     assert_eq!(fs::read_to_string(&to).unwrap(), "one");
-    files.install("a", &to).unwrap();
+    files.install([("a", &to)]).unwrap();
     place.commit(&mut files);
     let mut files = place.files();
     assert!(files.open("a", None).is_err());
-    assert!(files.install("a", &place.results().join("other")).is_err());
-    files.install("a", &to).unwrap();
+    assert!(
+        files
+            .install([("a", &place.results().join("other"))])
+            .is_err()
+    );
+    files.install([("a", &to)]).unwrap();
 }
 
 /// Where there is a second file system.
@@ -263,7 +315,7 @@ fn an_install_across_file_systems_touches_no_file_of_others() {
     // What an earlier attempt left, or somebody put there.
     symlink(&mine, far.path().join(".op-1.result")).unwrap();
     for _ in 0..2 {
-        place.files().install("a", &to).unwrap();
+        place.files().install([("a", &to)]).unwrap();
         assert_eq!(fs::read_to_string(&to).unwrap(), "one");
     }
     assert_eq!(names(far.path()), ["mine", "result", "result.part"]);
@@ -279,7 +331,7 @@ fn a_rename_that_a_crash_left_with_both_names_is_finished() {
     let place = Place::with("a", "one");
     let to = place.dir.path().join("result");
     fs::hard_link(place.private().join("a"), &to).unwrap();
-    place.files().install("a", &to).unwrap();
+    place.files().install([("a", &to)]).unwrap();
     assert_eq!(fs::read_to_string(&to).unwrap(), "one");
     assert!(!place.private().join("a").exists());
 }
@@ -293,7 +345,7 @@ fn an_installed_file_has_the_mode_of_any_other() {
     assert_eq!(mode(&place.private()), 0o700);
     assert_eq!(mode(&place.private().join("a")), 0o600);
     let to = place.dir.path().join("result");
-    place.files().install("a", &to).unwrap();
+    place.files().install([("a", &to)]).unwrap();
     let other = place.dir.path().join("other");
     fs::write(&other, "").unwrap();
     assert_eq!(mode(&to), mode(&other));

@@ -51,12 +51,14 @@ impl Publish {
         }
         // Repeated, each of these finds what was done before.
         let layer = output.join(LAYERS_NAME).join(&self.summary.layer);
-        for number in 0..self.frame_files {
+        let frames = (0..self.frame_files).map(|number| {
             let name = frames::file_name(number);
-            b.install(&name, &layer.join(&name))?;
-        }
-        b.install(open::INDEX, &layer.join(INDEX_NAME))?;
-        b.install(open::REFS, &layer.join(REFS_NAME))?;
+            let to = layer.join(&name);
+            (name, to)
+        });
+        let others = [(open::INDEX, INDEX_NAME), (open::REFS, REFS_NAME)];
+        let others = others.map(|(name, to)| (name.to_owned(), layer.join(to)));
+        b.install_all(frames.chain(others))?;
         b.install(open::MANIFEST, &output.join(MANIFEST_NAME))?;
         drop(lock);
         // Nothing but the pack stays, even if this process ends before it can tidy up.

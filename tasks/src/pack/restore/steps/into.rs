@@ -42,8 +42,8 @@ impl Step<Restore> for PublishInto {
                     publish::promise(&stem, b)?;
                 }
                 let pack = stem.with_extension("pack");
-                b.install(PACK, &pack)?;
-                b.install(INDEX, &stem.with_extension("idx"))?;
+                let index = stem.with_extension("idx");
+                b.install_all([(PACK, &pack), (INDEX, &index)])?;
                 publish::seal(&stem, b)?;
                 pack_bytes = std::fs::metadata(&pack)
                     .map_err(RestoreError::io(&pack))?

@@ -30,8 +30,8 @@ impl Step<Restore> for Publish {
             if let Some(checksum) = self.checksum {
                 let stem = git_dir.join(format!("objects/pack/pack-{checksum}"));
                 let pack = stem.with_extension("pack");
-                b.install(PACK, &pack)?;
-                b.install(INDEX, &stem.with_extension("idx"))?;
+                let index = stem.with_extension("idx");
+                b.install_all([(PACK, &pack), (INDEX, &index)])?;
                 publish::seal(&stem, b)?;
                 if !refs.missing.is_empty() {
                     publish::promise(&stem, b)?;
