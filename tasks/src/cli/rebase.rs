@@ -34,6 +34,18 @@ pub(super) struct RebaseArgs {
     /// Refuse to begin where something is not committed
     #[arg(long, overrides_with = "autostash")]
     no_autostash: bool,
+    /// Meld commits whose subjects begin with `fixup!`, `squash!` or `amend!` into those that they name; no
+    /// editor is opened for the messages
+    #[arg(long, overrides_with = "no_autosquash")]
+    autosquash: bool,
+    /// Pick them as all others, which is the default: `rebase.autoSquash` is for `git rebase -i`
+    #[arg(long, overrides_with = "autosquash")]
+    no_autosquash: bool,
+    /// Run a command after each commit, in the working tree, with the commit checked out; may be given
+    /// several times. One that fails stops the rebase. One that was interrupted is run again when the
+    /// rebase goes on, one that ended is not
+    #[arg(short = 'x', long, value_name = "CMD")]
+    exec: Vec<String>,
     /// Continue a rebase that was paused, interrupted or stopped at a conflict
     #[arg(long, value_name = "OP-ID")]
     resume: Option<String>,
@@ -94,6 +106,8 @@ pub(super) fn run(args: &RebaseArgs, origin: &Origin, ui: &Ui) -> Result<(), Err
             (_, true) => Some(false),
             _ => None,
         },
+        autosquash: args.autosquash,
+        exec: args.exec.clone(),
     };
     let mut metadata = vec![("repository", place.display().to_string())];
     for (key, value) in [
@@ -176,6 +190,13 @@ fn command(args: &RebaseArgs) -> Vec<String> {
     if args.no_autostash {
         words.push("--no-autostash".to_owned());
     }
+    if args.autosquash {
+        words.push("--autosquash".to_owned());
+    }
+    if args.no_autosquash {
+        words.push("--no-autosquash".to_owned());
+    }
+    words.extend(args.exec.iter().map(|command| format!("--exec={command}")));
     words.extend(args.upstream.clone());
     words.extend(args.branch.clone());
     words
@@ -201,6 +222,9 @@ fn contradiction(given: &Input, stored: &Input) -> Option<String> {
             return Some(format!("has the {what} {stored}, not {given}"));
         }
     }
+    if !given.exec.is_empty() && given.exec != stored.exec {
+        return Some("runs other commands (--exec)".to_owned());
+    }
     None
 }
 
@@ -221,8 +245,12 @@ fn summary(done: &Done<Output>) -> String {
                 0 => String::new(),
                 dropped => format!(", {} left out", format::count(dropped)),
             };
+            let melded = match output.melded {
+                0 => String::new(),
+                melded => format!(", {} melded into others", format::count(melded)),
+            };
             format!(
-                "{name}: {} commits picked{dropped}, now at {at}, in {}",
+                "{name}: {} commits picked{melded}{dropped}, now at {at}, in {}",
                 format::count(output.picked),
                 format::duration(done.elapsed)
             )
@@ -250,14 +278,17 @@ mod tests {
             root: false,
             autostash: true,
             no_autostash: false,
+            autosquash: true,
+            no_autosquash: false,
+            exec: vec!["make check".into()],
             resume: None,
             skip: false,
             abort: false,
         };
         let words = command(&args);
         assert_eq!(
-            words.join(" "),
-            "mug rebase --onto=v1...v2 --autostash main topic"
+            shlex::try_join(words.iter().map(String::as_str)).unwrap(),
+            "mug rebase --onto=v1...v2 --autostash --autosquash '--exec=make check' main topic"
         );
         let again = [
             words,

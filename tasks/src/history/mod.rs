@@ -10,6 +10,7 @@ pub mod hooks;
 pub mod merge;
 pub mod objects;
 pub mod rebase;
+mod running;
 pub mod worktree;
 
 #[cfg(test)]

@@ -18,14 +18,29 @@ impl Cleanup {
     /// What the configuration asks for. `edited`: whether somebody had the message in an editor, so
     /// that there may be comments.
     pub fn of(repository: &gix::Repository, edited: bool) -> Self {
+        let usual = if edited {
+            Self::Strip
+        } else {
+            Self::Whitespace
+        };
+        Self::configured(repository, edited).unwrap_or(usual)
+    }
+
+    /// What the configuration asks for of commits that are made from others, whose messages stay as they
+    /// are where it says nothing.
+    pub fn of_copies(repository: &gix::Repository) -> Self {
+        Self::configured(repository, false).unwrap_or(Self::Verbatim)
+    }
+
+    fn configured(repository: &gix::Repository, edited: bool) -> Option<Self> {
         let config = repository.config_snapshot();
-        let set = config.string("commit.cleanup");
-        match set.as_ref().map(|mode| mode.to_str_lossy()).as_deref() {
-            Some("verbatim") => Self::Verbatim,
-            Some("whitespace") => Self::Whitespace,
-            Some("strip") => Self::Strip,
-            _ if edited => Self::Strip,
-            _ => Self::Whitespace,
+        let set = config.string("commit.cleanup")?;
+        match set.as_slice() {
+            b"verbatim" => Some(Self::Verbatim),
+            b"whitespace" => Some(Self::Whitespace),
+            b"strip" => Some(Self::Strip),
+            b"scissors" if !edited => Some(Self::Whitespace),
+            _ => None,
         }
     }
 }

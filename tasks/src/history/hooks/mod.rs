@@ -3,24 +3,18 @@
 //! What a hook prints is not shown while it runs; it is given back, for the operation to tell.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _};
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::process::{Command, ExitStatus};
+use std::sync::atomic::AtomicBool;
 
-use gix::bstr::ByteSlice as _;
 use resume_runtime::StepError;
+
+use super::running::{Ran, Running};
 
 #[cfg(test)]
 mod tests;
-
-/// So much of what a hook prints is kept.
-const KEPT: u64 = 16 << 10;
-/// Between two looks whether it has ended, or is to be ended.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// Why a hook did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +119,6 @@ impl Hooks {
             path: path.clone(),
             source,
         };
-        let mut output = scratch(own, name).map_err(failed)?;
         let mut command = Command::new(&path);
         command
             .args(args)
@@ -133,27 +126,14 @@ impl Hooks {
             .env("GIT_DIR", &self.git_dir)
             .env("GIT_INDEX_FILE", self.git_dir.join("index"))
             // No editor is opened.
-            .env("GIT_EDITOR", ":")
-            .stdout(output.try_clone().map_err(failed)?)
-            .stderr(output.try_clone().map_err(failed)?);
-        match stdin {
-            Some(bytes) => {
-                let mut input = scratch(own, name).map_err(failed)?;
-                io::Write::write_all(&mut input, bytes).map_err(failed)?;
-                input.rewind().map_err(failed)?;
-                command.stdin(input);
-            }
-            None => drop(command.stdin(Stdio::null())),
-        }
-        let mut child = command.spawn().map_err(failed)?;
-        let status = wait(&mut child, interrupt).map_err(failed)?;
-        output.rewind().map_err(failed)?;
-        let mut printed = Vec::new();
-        output
-            .take(KEPT)
-            .read_to_end(&mut printed)
-            .map_err(failed)?;
-        let output = plain(&printed);
+            .env("GIT_EDITOR", ":");
+        let ran = Running {
+            command,
+            stdin,
+            own,
+            interrupt,
+        };
+        let Ran { status, output } = ran.run().map_err(failed)?;
         let name = name.to_owned();
         match status {
             None => Err(HookError::Interrupted { name }),
@@ -165,42 +145,4 @@ impl Hooks {
             }),
         }
     }
-}
-
-/// A file without a name.
-fn scratch(own: &Path, name: &str) -> io::Result<File> {
-    fs::create_dir_all(own)?;
-    let path = own.join(format!("hook-{name}"));
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&path)?;
-    fs::remove_file(&path)?;
-    Ok(file)
-}
-
-/// Waits for the end; `None` if it was ended.
-fn wait(child: &mut Child, interrupt: &AtomicBool) -> io::Result<Option<ExitStatus>> {
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if interrupt.load(Ordering::Relaxed) {
-            // It may have ended by itself meanwhile.
-            let _ = child.kill();
-            child.wait()?;
-            return Ok(None);
-        }
-        std::thread::sleep(LOOK);
-    }
-}
-
-/// Without control characters, lines aside.
-fn plain(printed: &[u8]) -> String {
-    let text = printed.to_str_lossy();
-    text.chars()
-        .filter(|c| *c == '\n' || !c.is_control())
-        .collect()
 }

@@ -1,3 +1,5 @@
+use std::fs;
+
 use super::*;
 
 fn repository(dir: &Path) -> gix::Repository {

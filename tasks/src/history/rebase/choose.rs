@@ -1,5 +1,6 @@
 //! What is rebased, onto what, and which commits.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use gix::bstr::{BStr, BString, ByteSlice as _};
@@ -8,6 +9,7 @@ use gix::prelude::Write as _;
 use gix::traverse::commit::topo;
 use gix_hash::ObjectId;
 
+use super::arrange;
 use super::commit::{self, Source};
 use super::error::RebaseError;
 use super::folder;
@@ -16,6 +18,7 @@ use super::machine::open;
 use super::patch::Patches;
 use super::refs::{self, Head};
 use super::todo::Item;
+use crate::history::commit::message::comment_mark;
 use crate::history::objects;
 use crate::history::worktree::dirt;
 use crate::transfer::refs::Committer;
@@ -61,6 +64,7 @@ pub(super) fn choose(
     who: &BString,
 ) -> Result<Choice, RebaseError> {
     refuse_unknown(repository)?;
+    refuse_commands(repository, &input.exec)?;
     refuse_busy(repository.git_dir())?;
     let head = refs::head(repository.git_dir())?;
     let from = match &head {
@@ -182,11 +186,38 @@ impl Choice {
         Ok(true)
     }
 
-    /// The commits, the oldest first, and how many were left out since the other side has their changes.
+    /// The list of what is to be done, the oldest commit first, and how many commits were left out since
+    /// the other side has their changes.
     pub(super) fn items(
         &self,
         repository: &gix::Repository,
+        input: &Input,
     ) -> Result<(Vec<Item>, u64), RebaseError> {
+        let (mut items, skipped, empty) = self.picks(repository)?;
+        if input.autosquash {
+            items = arrange::squash(&items, |name| {
+                let name = std::str::from_utf8(name).ok()?;
+                commit_of(repository, name).ok()
+            });
+        }
+        let mark = comment_mark(repository);
+        for item in &mut items {
+            if let Item::Commit {
+                commit, subject, ..
+            } = item
+                && empty.contains(commit)
+            {
+                subject.extend_from_slice(&[b" ", &mark[..], b" empty"].concat());
+            }
+        }
+        Ok((arrange::commands(items, &input.exec), skipped))
+    }
+
+    /// The commits, how many were left out, and those that change nothing.
+    fn picks(
+        &self,
+        repository: &gix::Repository,
+    ) -> Result<(Vec<Item>, u64, HashSet<ObjectId>), RebaseError> {
         let other = self
             .upstream
             .or((self.onto != self.orig).then_some(self.onto));
@@ -208,18 +239,26 @@ impl Choice {
             }
         }
         let (mut items, mut skipped) = (Vec::with_capacity(mine.len()), 0);
+        let mut empty = HashSet::new();
+        let mut last = None;
         for id in mine {
-            if theirs.has(repository, id)? {
+            let source = Source::read(repository, id)?;
+            let before = match (source.parent(), last) {
+                (Some(parent), Some((id, tree))) if parent == id => tree,
+                (Some(parent), _) => commit::tree(repository, parent)?,
+                (None, _) => ObjectId::empty_tree(gix_hash::Kind::Sha1),
+            };
+            last = Some((id, source.tree));
+            if before == source.tree {
+                empty.insert(id);
+            } else if theirs.has(repository, before, source.tree)? {
                 skipped += 1;
                 continue;
             }
-            let source = Source::read(repository, id)?;
-            items.push(Item {
-                commit: id,
-                subject: commit::subject(source.message.as_ref()),
-            });
+            let subject = commit::subject(source.message.as_ref());
+            items.push(Item::pick(id, subject));
         }
-        Ok((items, skipped))
+        Ok((items, skipped, empty))
     }
 
     fn shares_history(&self, repository: &gix::Repository) -> Result<bool, RebaseError> {
@@ -392,12 +431,28 @@ fn refuse_unknown(repository: &gix::Repository) -> Result<(), RebaseError> {
     if config.boolean("rerere.enabled").unwrap_or(false) {
         return Err(unknown("rerere"));
     }
-    for key in ["rebase.autoSquash", "rebase.updateRefs"] {
-        if config.boolean(key).unwrap_or(false) {
-            return Err(unknown(key));
-        }
+    // `rebase.autoSquash` is for `-i` alone.
+    let key = "rebase.updateRefs";
+    if config.boolean(key).unwrap_or(false) {
+        return Err(unknown(key));
     }
     Ok(())
+}
+
+/// Commands run in a working tree, and each is a line of the list.
+fn refuse_commands(repository: &gix::Repository, commands: &[String]) -> Result<(), RebaseError> {
+    if !commands.is_empty() && repository.workdir().is_none() {
+        return Err(RebaseError::NoPlace);
+    }
+    match commands
+        .iter()
+        .find(|command| command.trim().is_empty() || command.contains('\n'))
+    {
+        Some(command) => Err(RebaseError::NoCommand {
+            command: command.clone(),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// Other worktrees have their branches for themselves.

@@ -15,7 +15,7 @@ use crate::history::commit::{NewCommit, create};
 pub(super) struct Source {
     pub(super) id: ObjectId,
     pub(super) tree: ObjectId,
-    pub(super) parent: Option<ObjectId>,
+    pub(super) parents: Vec<ObjectId>,
     /// The author's line.
     pub(super) author: BString,
     /// The message in UTF-8, without empty lines before it.
@@ -33,11 +33,20 @@ impl Source {
         Ok(Self {
             id,
             tree: hex(decoded.tree)?,
-            parent: decoded.parents.first().map(|id| hex(id)).transpose()?,
+            parents: decoded
+                .parents
+                .iter()
+                .map(|id| hex(id))
+                .collect::<Result<_, _>>()?,
             // As Git does, which reads all of the commit in its encoding.
             author: in_utf8(decoded.author, decoded.encoding),
             message: without_blank_lines(message.as_ref()).to_owned(),
         })
+    }
+
+    /// Its first parent.
+    pub(super) fn parent(&self) -> Option<ObjectId> {
+        self.parents.first().copied()
     }
 
     /// The first line of the message.
@@ -85,7 +94,8 @@ fn in_utf8(message: &BStr, encoding: Option<&BStr>) -> BString {
     if done { out.into() } else { message.to_owned() }
 }
 
-fn without_blank_lines(message: &BStr) -> &BStr {
+/// A message without the empty lines before it.
+pub(super) fn without_blank_lines(message: &BStr) -> &BStr {
     let mut rest = message;
     while let Some((line, after)) = rest.split_once_str("\n") {
         if !line.trim().is_empty() {
@@ -127,7 +137,7 @@ pub(super) fn write_plain(
 pub(super) fn write(
     repository: &gix::Repository,
     tree: ObjectId,
-    parent: Option<ObjectId>,
+    parents: &[ObjectId],
     author: &BStr,
     committer: &BStr,
     message: &BStr,
@@ -140,7 +150,7 @@ pub(super) fn write(
         };
         let new = NewCommit {
             tree,
-            parents: parent.into_iter().collect(),
+            parents: parents.to_vec(),
             author: who(author)?,
             committer: who(committer)?,
             message: message.to_owned(),
@@ -149,8 +159,7 @@ pub(super) fn write(
         };
         return Ok(create(repository, new).map_err(StepError::from)?);
     }
-    let parents: Vec<ObjectId> = parent.into_iter().collect();
-    write_plain(repository, tree, &parents, author, committer, message)
+    write_plain(repository, tree, parents, author, committer, message)
 }
 
 /// The tree of a commit.

@@ -4,6 +4,7 @@ use gix::bstr::BString;
 use gix_hash::ObjectId;
 use serde::{Deserialize, Serialize};
 
+use super::chain::Chain;
 use super::input::End;
 use crate::transfer::text;
 
@@ -59,6 +60,11 @@ pub(super) struct Course {
     pub(super) kept: bool,
     pub(super) picked: u64,
     pub(super) dropped: u64,
+    #[serde(default)]
+    pub(super) melded: u64,
+    /// What is melded into the last commit.
+    #[serde(default)]
+    pub(super) chain: Chain,
 }
 
 impl Course {
@@ -97,6 +103,10 @@ pub(super) enum Goal {
     Stop(Stopped),
     /// A commit that conflicted is left out.
     Skip,
+    /// A command is to be run.
+    Exec(#[serde(with = "text::name")] BString),
+    /// What a command left in the working tree is taken back.
+    Reset,
     /// Everything is put back.
     Abort,
     /// What is not committed was kept aside.

@@ -92,6 +92,15 @@ pub enum RebaseError {
         /// The commit.
         commit: String,
     },
+    /// Commands run in a working tree.
+    #[error("there is no working tree to run commands in (--exec)")]
+    NoPlace,
+    /// A command that is none.
+    #[error("'{}' is no command: it is empty, or has several lines", command.escape_debug())]
+    NoCommand {
+        /// What was given.
+        command: String,
+    },
     /// The file system said no.
     #[error("'{}'", path.display())]
     Io {

@@ -30,6 +30,24 @@ pub struct Input {
     /// Whether what is not committed is kept aside meanwhile; as configured, if not given.
     #[serde(default)]
     pub autostash: Option<bool>,
+    /// Whether commits that are made to be melded into others (`fixup! ..`) are.
+    #[serde(default)]
+    pub autosquash: bool,
+    /// Commands that are run after each commit, by a shell.
+    #[serde(default)]
+    pub exec: Vec<String>,
+}
+
+impl Input {
+    /// Whether commits stay of which nothing is left: with commands they do, as with Git.
+    pub(super) fn keeps_empty(&self) -> bool {
+        !self.exec.is_empty()
+    }
+
+    /// Whether it is begun even if all commits lie on their new base already.
+    pub(super) fn always_begins(&self) -> bool {
+        self.autosquash || !self.exec.is_empty()
+    }
 }
 
 /// What to do with an operation that waits.
@@ -75,6 +93,9 @@ pub struct Output {
     pub picked: u64,
     /// Commits that were left out, since their changes are there already.
     pub dropped: u64,
+    /// Commits that were melded into others.
+    #[serde(default)]
+    pub melded: u64,
     /// Whether what was kept aside could not be put back, and is in the stash.
     #[serde(default)]
     pub stashed: bool,

@@ -58,6 +58,12 @@ pub(super) fn append(
         file.seek(SeekFrom::Start(end - tail))?;
         let mut there = Vec::new();
         (&mut file).take(tail).read_to_end(&mut there)?;
+        let whole = whole(&there);
+        if whole < there.len() {
+            // The next line would be a part of what the power left of the last one.
+            file.set_len(end - (there.len() - whole) as u64)?;
+            there.truncate(whole);
+        }
         let there: Vec<&[u8]> = there.lines().collect();
         let done = (0..=rendered.len())
             .rev()
@@ -70,6 +76,20 @@ pub(super) fn append(
         disk.sync(path)
     };
     write().map_err(RebaseError::io(path))
+}
+
+/// The length of a log without what was torn at its end: a line without an end, or with zeros in it.
+fn whole(log: &[u8]) -> usize {
+    let mut whole = log.len();
+    while whole > 0 {
+        let start = log[..whole - 1].rfind_byte(b'\n').map_or(0, |at| at + 1);
+        let line = &log[start..whole];
+        if line.ends_with(b"\n") && !line.contains(&0) {
+            break;
+        }
+        whole = start;
+    }
+    whole
 }
 
 /// Whether a log ends with these lines, but for who wrote them and when.
@@ -119,6 +139,11 @@ mod tests {
             said,
             ["rebase (pick): 1", "rebase (pick): 2", "rebase (pick): 3"]
         );
+        // What was torn goes.
+        let torn = [log.as_bytes(), &log.as_bytes()[..50], b"\0\0\n\0"].concat();
+        fs::write(&path, torn).unwrap();
+        append(&path, &lines, false, &Plain).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), log);
         append(&path, &lines[..1], false, &Plain).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 4);
     }

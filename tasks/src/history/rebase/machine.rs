@@ -11,7 +11,7 @@ use super::course::Course;
 use super::error::RebaseError;
 use super::input::{Input, Output, Wish};
 use super::refs::Refs;
-use super::steps::{Close, Keep, Look, Move, Pick, Prepare, Resolve, Settle, Unstash};
+use super::steps::{Close, Exec, Keep, Look, Move, Pick, Prepare, Resolve, Settle, Unstash};
 use super::todo::{self, Item};
 use crate::core::database::STORE_NAME;
 use crate::transfer::refs::Committer;
@@ -92,6 +92,9 @@ pub enum Rebase {
     /// Waits for a conflict to be resolved.
     #[step]
     Resolve(Resolve),
+    /// Runs a command.
+    #[step(effect)]
+    Exec(Exec),
     /// Looks whether what was kept aside can be put back.
     #[step]
     Unstash(Unstash),
@@ -155,13 +158,18 @@ pub(super) fn rewrite(
 
 /// How a commit was made that lay there already.
 pub(super) const FORWARD: &str = "fast-forward";
+/// Nothing was made of a commit: it is left out, or lies below the first that was made.
+pub(super) const NOTHING: &str = "nothing";
 
-/// A commit that was made.
+/// What became of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Done {
-    /// What Git calls the way it was made: `pick`, `continue`.
+    /// What Git calls the way the new one was made: `pick`, `continue`.
     pub(super) how: BString,
+    /// Whether the next one is melded into it: only then it is known what became of it.
+    pub(super) open: bool,
     pub(super) old: ObjectId,
+    /// The new commit, or the last one before.
     pub(super) new: ObjectId,
     /// Who committed, and when.
     pub(super) who: BString,
@@ -172,7 +180,8 @@ pub(super) struct Done {
 impl Done {
     /// The line of the record.
     pub(super) fn line(&self) -> Vec<u8> {
-        let mut line = format!("{} {} {} ", self.how, self.old, self.new).into_bytes();
+        let open = if self.open { "+" } else { "" };
+        let mut line = format!("{}{open} {} {} ", self.how, self.old, self.new).into_bytes();
         line.extend_from_slice(&self.who);
         line.push(b'\t');
         line.extend_from_slice(&self.said);
@@ -183,14 +192,31 @@ impl Done {
     fn parse(line: &[u8]) -> Option<Self> {
         let (head, said) = line.split_once_str("\t")?;
         let mut words = head.splitn_str(4, " ");
+        let how = words.next()?;
+        let open = how.strip_suffix(b"+");
         Some(Self {
-            how: words.next()?.into(),
+            how: open.unwrap_or(how).into(),
+            open: open.is_some(),
             old: ObjectId::from_hex(words.next()?).ok()?,
             new: ObjectId::from_hex(words.next()?).ok()?,
             who: words.next()?.into(),
             said: said.into(),
         })
     }
+}
+
+/// Which commits became which, and those of which it is not known yet.
+pub(super) fn rewritten(record: &[Done]) -> (Vec<(ObjectId, ObjectId)>, Vec<ObjectId>) {
+    let (mut pairs, mut open) = (Vec::new(), Vec::new());
+    for done in record {
+        if !open.contains(&done.old) {
+            open.push(done.old);
+        }
+        if !done.open {
+            pairs.extend(open.drain(..).map(|old| (old, done.new)));
+        }
+    }
+    (pairs, open)
 }
 
 /// What was done so far.
@@ -208,6 +234,7 @@ pub(super) fn output(course: &Course, end: super::input::End, head: ObjectId) ->
         head,
         picked: course.picked,
         dropped: course.dropped,
+        melded: course.melded,
         stashed: course.kept,
     }
 }

@@ -9,13 +9,17 @@
 //! refs      HEAD and branch, with Git's words in their logs
 //! folder    at a conflict: what Git's own tools need to know (`rebase-merge/`); then it waits
 //! resolve   what became of the conflict: committed, skipped, given up, or finished with Git itself
+//! exec      between picks: a command of the user's, with the last commit checked out
 //! close     hooks, and what is left behind
 //! ```
 //!
-//! Until the first conflict, or the end, nothing of the repository is changed but its objects. The record
-//! of the operation is the authority; Git's folder is written at a conflict, and read when it is
-//! continued: who went on with `git rebase --continue` finds the operation going on from there.
+//! Until the first conflict or command, or the end, nothing of the repository is changed but its objects.
+//! The record of the operation is the authority; Git's folder is written at conflicts and commands, and
+//! read when it is continued: who went on with `git rebase --continue` finds the operation going on from
+//! there.
 
+mod arrange;
+mod chain;
 mod choose;
 mod commit;
 mod course;

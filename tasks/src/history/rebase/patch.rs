@@ -32,15 +32,17 @@ impl Patches {
         }
     }
 
-    /// Whether one of them is the change of this commit.
+    /// Whether one of them is the change between two trees.
     pub(super) fn has(
         &self,
         repository: &gix::Repository,
-        id: ObjectId,
+        before: ObjectId,
+        after: ObjectId,
     ) -> Result<bool, RebaseError> {
-        let Some(patch) = patch(repository, id)?.filter(|patch| !patch.is_empty()) else {
+        if self.by_paths.is_empty() {
             return Ok(false);
-        };
+        }
+        let patch = changes(repository, before, after).map_err(RebaseError::repository)?;
         for other in self.by_paths.get(&paths(&patch)).into_iter().flatten() {
             if is_same(repository, &patch, other)? {
                 return Ok(true);

@@ -49,7 +49,7 @@ pub(super) fn merge(
     head: ObjectId,
 ) -> Result<Outcome, RebaseError> {
     let source = Source::read(repository, stash)?;
-    let base = source.parent.unwrap_or(head);
+    let base = source.parent().unwrap_or(head);
     let trees = Trees {
         base: commit::tree(repository, base)?,
         ours: commit::tree(repository, head)?,

@@ -7,7 +7,7 @@ use super::super::course::Course;
 use super::super::error::RebaseError;
 use super::super::folder;
 use super::super::input::End;
-use super::super::machine::{Rebase, open, output, own, record, with_refs};
+use super::super::machine::{Rebase, open, output, own, record, rewritten, with_refs};
 use crate::history::hooks::{HookError, Hooks};
 
 /// The last state.
@@ -60,8 +60,9 @@ fn close(b: &mut Blocking<Rebase>, state: Close) -> Result<Transition<Rebase>, R
     let mut head = course.orig;
     if end == End::Rebased {
         head = course.head;
-        let done = record(b)?.into_iter();
-        let lines: Vec<String> = done.map(|it| format!("{} {}\n", it.old, it.new)).collect();
+        let (done, _) = rewritten(&record(b)?);
+        let lines = done.iter().map(|(old, new)| format!("{old} {new}\n"));
+        let lines: Vec<String> = lines.collect();
         let pairs = lines.concat();
         if !pairs.is_empty() {
             let place = own(b, &repository, "hooks");

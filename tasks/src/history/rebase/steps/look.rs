@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::super::commit;
 use super::super::course::{Course, Goal};
 use super::super::error::RebaseError;
+use super::super::input::{End, Wish};
 use super::super::machine::{Rebase, STAGES, open, read, with_refs};
 use super::super::refs::Head;
-use super::{Keep, Settle};
+use super::{Keep, Settle, Unstash};
 use crate::history::engine::Stage;
 use crate::history::worktree::{self, Advance, Plan, WorktreeError, check};
 
@@ -36,7 +37,15 @@ impl Look {
 impl Step<Rebase> for Look {
     async fn run(self, cx: &mut Context<'_, Rebase>) -> StepResult<Rebase> {
         cx.blocking(move |b| {
-            let Self { course, goal } = self;
+            let Self { course, mut goal } = self;
+            let may_abort = matches!(goal, Goal::Finish | Goal::Stop(_) | Goal::Exec(_));
+            if may_abort && b.env().wish == Wish::Abort {
+                b.env().take_wish();
+                if !course.begun {
+                    return Transition::to(Unstash::new(course, End::Aborted));
+                }
+                goal = Goal::Abort;
+            }
             let repository = open(b.input())?.to_thread_local();
             if !matches!(goal, Goal::Restore { .. }) {
                 unmoved(b, &repository, &course)?;
@@ -137,7 +146,9 @@ fn plan(b: &mut Blocking<Rebase>, course: &Course, goal: &Goal) -> Result<Plan, 
     let tree = |id| tree_of(&repository, id);
     let from = tree(course.base)?;
     let (to, treeish) = match goal {
-        Goal::Finish | Goal::Skip => (tree(course.head)?, course.head),
+        Goal::Finish | Goal::Skip | Goal::Exec(_) | Goal::Reset => {
+            (tree(course.head)?, course.head)
+        }
         Goal::Stop(stopped) => (stopped.tree, stopped.tree),
         Goal::Abort => (tree(course.orig)?, course.orig),
         Goal::Clean => (tree(course.from)?, course.from),
@@ -149,12 +160,13 @@ fn plan(b: &mut Blocking<Rebase>, course: &Course, goal: &Goal) -> Result<Plan, 
     };
     let mut plan = Plan::new(shared, from, to);
     plan.treeish = treeish;
-    plan.force = matches!(goal, Goal::Skip | Goal::Abort | Goal::Clean);
+    let forced = [Goal::Skip, Goal::Reset, Goal::Abort, Goal::Clean];
+    plan.force = forced.contains(goal);
     plan.unstaged = matches!(goal, Goal::Restore { .. });
     match goal {
         Goal::Stop(_) => plan.unmerged = stages(b)?,
         Goal::Finish | Goal::Abort => plan.branch.clone_from(&course.branch),
-        Goal::Skip | Goal::Clean | Goal::Restore { .. } => {}
+        Goal::Exec(_) | Goal::Skip | Goal::Reset | Goal::Clean | Goal::Restore { .. } => {}
     }
     Ok(plan)
 }

@@ -1,6 +1,7 @@
 //! The steps, in order.
 
 mod close;
+mod exec;
 mod look;
 mod pick;
 mod prepare;
@@ -9,6 +10,7 @@ mod settle;
 mod unstash;
 
 pub(super) use close::Close;
+pub(super) use exec::Exec;
 pub(super) use look::{Look, Move};
 pub(super) use pick::Pick;
 pub(super) use prepare::Prepare;

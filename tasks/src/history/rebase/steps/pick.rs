@@ -3,18 +3,21 @@
 use std::time::{Duration, Instant};
 
 use gix::bstr::BString;
-use gix_hash::ObjectId;
 use resume_runtime::{Blocking, Context, Step, StepResult, Transition};
 use serde::{Deserialize, Serialize};
 
-use super::super::commit::Source;
+use super::super::chain::Chain;
+use super::super::commit::{self, Source};
 use super::super::course::{Course, Goal, Stopped};
 use super::super::error::RebaseError;
 use super::super::input::{End, Wish};
-use super::super::machine::{Done, FORWARD, RECORD, Rebase, STAGES, items, open, own, rewrite};
-use super::super::pick::{Picked, pick, short};
-use super::super::todo::Item;
+use super::super::machine::{
+    Done, FORWARD, NOTHING, RECORD, Rebase, STAGES, items, open, own, rewrite,
+};
+use super::super::pick::{Onto, Picked, short};
+use super::super::todo::{How, Item};
 use super::{Look, Unstash};
+use crate::history::commit::message::{Cleanup, clean, comment_mark};
 use crate::history::engine::{Engine, Outcome};
 use crate::history::objects;
 
@@ -37,6 +40,7 @@ struct Work {
     engine: Engine,
     items: Vec<Item>,
     committer: BString,
+    keeps_empty: bool,
     /// How long the last objects took to be written.
     writing: Duration,
 }
@@ -44,8 +48,11 @@ struct Work {
 impl Step<Rebase> for Pick {
     async fn run(self, cx: &mut Context<'_, Rebase>) -> StepResult<Rebase> {
         cx.blocking(move |b| {
-            if !self.course.begun && b.env().wish == Wish::Abort {
+            if b.env().wish == Wish::Abort {
                 b.env().take_wish();
+                if self.course.begun {
+                    return Transition::to(Look::new(self.course, Goal::Abort));
+                }
                 return Transition::to(Unstash::new(self.course, End::Aborted));
             }
             Ok(advance(b, self.course)?)
@@ -65,53 +72,27 @@ fn advance(
     let began = Instant::now();
     let least = (work.writing * WRITING).min(LONGEST);
     let mut record = Vec::new();
-    let mut conflict = None;
+    let mut stopped = None;
     b.report(course.next, Some(course.total));
     while let Some(item) = usize::try_from(course.next)
         .ok()
         .and_then(|at| work.items.get(at))
+        .cloned()
     {
-        let source = Source::read(&work.repository, item.commit)?;
-        let (repository, engine) = (&work.repository, &mut work.engine);
-        let picked = pick(
-            repository,
-            engine,
-            course.head,
-            course.parent(),
-            &source,
-            &work.committer,
-        )?;
+        course.next += 1;
+        let Item::Commit { how, commit, .. } = item else {
+            stopped = Some(At::Command(item));
+            break;
+        };
+        let source = Source::read(&work.repository, commit)?;
+        let picked = work.take(b, &mut course, how, &source, &mut record)?;
         #[cfg(test)]
         b.env()
             .picked
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        course.next += 1;
-        match picked {
-            Picked::Same if course.to_root => {
-                record.extend(made(FORWARD, &source, item.commit, &work.committer).line());
-                course.head = item.commit;
-            }
-            Picked::Same => {
-                course.head = item.commit;
-                course.start = item.commit;
-            }
-            Picked::New(new) => {
-                record.extend(made("pick", &source, new, &work.committer).line());
-                course.head = new;
-                course.picked += 1;
-            }
-            Picked::Dropped => {
-                course.dropped += 1;
-                let said = source.first_line();
-                b.note(format!(
-                    "{} {said:?} is empty now, and left out",
-                    item.commit
-                ));
-            }
-            Picked::Conflict(outcome) => {
-                conflict = Some((source, outcome));
-                break;
-            }
+        if let Some(outcome) = picked {
+            stopped = Some(At::Conflict(source, outcome));
+            break;
         }
         b.report(course.next, Some(course.total));
         let full = objects::pending(&work.repository) >= MOST;
@@ -125,14 +106,119 @@ fn advance(
     objects::save(&work.repository, &place, b)?;
     work.writing = writing.elapsed();
     b.append_file(RECORD)?.append(&record)?;
-    if let Some((source, outcome)) = conflict {
-        return stop(b, &work.repository, course, &source, &outcome);
+    match stopped {
+        Some(At::Conflict(source, outcome)) => stop(b, &work.repository, course, &source, &outcome),
+        Some(At::Command(Item::Exec(command))) => Ok(Transition::To(
+            Look::new(course, Goal::Exec(command)).into(),
+        )),
+        _ if course.next < course.total => {
+            b.keep_local(work);
+            Ok(Transition::To(Pick { course }.into()))
+        }
+        _ => Ok(Transition::To(Look::new(course, Goal::Finish).into())),
     }
-    if course.next < course.total {
-        b.keep_local(work);
-        return Ok(Transition::To(Pick { course }.into()));
+}
+
+/// Where picking ends for now.
+enum At {
+    Conflict(Source, Outcome),
+    Command(Item),
+}
+
+impl Work {
+    /// Picks one commit, or melds it into the last one; gives what conflicts.
+    fn take(
+        &mut self,
+        b: &mut Blocking<Rebase>,
+        course: &mut Course,
+        how: How,
+        source: &Source,
+        record: &mut Vec<u8>,
+    ) -> Result<Option<Outcome>, RebaseError> {
+        let next = usize::try_from(course.next).ok();
+        let open = next.and_then(|at| self.items.get(at));
+        let open = open.is_some_and(Item::melds);
+        let onto = Onto {
+            repository: &self.repository,
+            head: course.head,
+            parent: course.parent(),
+            committer: &self.committer,
+            keeps_empty: self.keeps_empty,
+        };
+        let (picked, message) = if how.melds() {
+            let before = Source::read(&self.repository, course.head)?;
+            let chain = &mut course.chain;
+            let mark = comment_mark(&self.repository);
+            let (said, old) = (source.message.as_ref(), before.message.as_ref());
+            chain.add(how, source.id, said, old, &mark);
+            let message = match (open, &chain.fixup, &chain.squash) {
+                // What stays is as it was.
+                (false, Some(fixup), _) => fixup.clone(),
+                (false, None, Some(all)) => {
+                    let cleanup = Cleanup::of(&self.repository, true);
+                    clean(all, cleanup, &mark).into()
+                }
+                (_, _, all) => self.cleaned(all.as_ref().map_or(b"", |all| all.as_slice())),
+            };
+            let picked = onto.meld(&mut self.engine, source, &before, message.as_ref())?;
+            if !open && !matches!(picked, Picked::Conflict(_)) {
+                course.chain = Chain::default();
+            }
+            (picked, message)
+        } else {
+            let message = self.cleaned(&source.message);
+            (
+                onto.pick(&mut self.engine, source, message.as_ref())?,
+                message,
+            )
+        };
+        let mut done = Done {
+            how: how.word().into(),
+            open,
+            old: source.id,
+            new: source.id,
+            who: self.committer.clone(),
+            said: commit::first_line(message.as_ref()).to_owned(),
+        };
+        match picked {
+            Picked::Same if course.to_root || course.begun || course.head != course.start => {
+                done.how = FORWARD.into();
+                course.head = source.id;
+            }
+            Picked::Same => {
+                course.head = source.id;
+                course.start = source.id;
+                if !open {
+                    return Ok(None);
+                }
+                done.how = NOTHING.into();
+            }
+            Picked::New(new) => {
+                done.new = new;
+                course.head = new;
+                match how {
+                    How::Pick => course.picked += 1,
+                    _ => course.melded += 1,
+                }
+            }
+            Picked::Dropped => {
+                done.how = NOTHING.into();
+                done.new = course.head;
+                course.dropped += 1;
+                let said = source.first_line();
+                b.note(format!("{} {said:?} is empty now, and left out", source.id));
+            }
+            Picked::Conflict(outcome) => return Ok(Some(outcome)),
+        }
+        record.extend(done.line());
+        Ok(None)
     }
-    Ok(Transition::To(Look::new(course, Goal::Finish).into()))
+
+    /// A message as it is configured.
+    fn cleaned(&self, message: &[u8]) -> BString {
+        let mark = comment_mark(&self.repository);
+        clean(message, Cleanup::of_copies(&self.repository), &mark).into()
+    }
 }
 
 fn begin(b: &mut Blocking<Rebase>) -> Result<Work, RebaseError> {
@@ -141,20 +227,10 @@ fn begin(b: &mut Blocking<Rebase>) -> Result<Work, RebaseError> {
         engine: Engine::open(&repository, &own(b, &repository, "engine")),
         items: items(b)?,
         committer: b.env().committer(&repository),
+        keeps_empty: b.input().keeps_empty(),
         writing: Duration::ZERO,
         repository,
     })
-}
-
-/// What the record says of a commit that was made.
-pub(super) fn made(how: &str, source: &Source, new: ObjectId, who: &BString) -> Done {
-    Done {
-        how: how.into(),
-        old: source.id,
-        new,
-        who: who.clone(),
-        said: source.first_line().to_owned(),
-    }
 }
 
 fn stop(

@@ -3,6 +3,7 @@
 use resume_runtime::{Blocking, Context, Step, StepResult, Transition};
 use serde::{Deserialize, Serialize};
 
+use super::super::chain::Chain;
 use super::super::choose::choose;
 use super::super::course::{Course, Goal};
 use super::super::error::RebaseError;
@@ -52,10 +53,12 @@ fn prepare(b: &mut Blocking<Rebase>) -> Result<Transition<Rebase>, RebaseError> 
         logged: 0,
         picked: 0,
         dropped: 0,
+        melded: 0,
         stash: None,
         kept: false,
+        chain: Chain::default(),
     };
-    if choice.is_up_to_date(&repository)? {
+    if !input.always_begins() && choice.is_up_to_date(&repository)? {
         if input.branch.is_none() {
             return Ok(Transition::Done(output(
                 &course,
@@ -74,7 +77,7 @@ fn prepare(b: &mut Blocking<Rebase>) -> Result<Transition<Rebase>, RebaseError> 
         return Ok(Transition::To(Look::new(course, goal).into()));
     }
     ask_hook(b, &repository, choice.upstream_name.as_deref())?;
-    let (items, skipped) = choice.items(&repository)?;
+    let (items, skipped) = choice.items(&repository, &input)?;
     course.total = items.len() as u64;
     course.dropped = skipped;
     if skipped > 0 {

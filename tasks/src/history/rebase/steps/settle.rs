@@ -1,20 +1,23 @@
 //! `HEAD`, the branch, and Git's folder.
 
 use gix::bstr::BString;
-use gix_hash::ObjectId;
 use resume_runtime::{Blocking, Context, Step, StepError, StepResult, Transition};
 use serde::{Deserialize, Serialize};
 
 use super::super::commit::Source;
 use super::super::course::{Course, Goal, Stopped};
 use super::super::error::RebaseError;
-use super::super::folder::{self, Conflict};
+use super::super::folder::{self, Conflict, Place, Rules};
 use super::super::input::End;
 use super::super::logs::Line;
-use super::super::machine::{Done, FORWARD, Rebase, items, open, own, record, with_refs};
-use super::super::refs::Head;
+use super::super::machine::{
+    Done, FORWARD, NOTHING, Rebase, items, open, own, record, rewritten, with_refs,
+};
+use super::super::refs::{Head, Refs};
+use super::super::todo::Item;
+use super::exec::RUNS_AGAIN;
 use super::look::stages;
-use super::{Close, Look, Pick, Resolve, Unstash};
+use super::{Close, Exec, Look, Pick, Resolve, Unstash};
 use crate::history::hooks::Hooks;
 
 /// The state once the working tree is moved.
@@ -34,13 +37,14 @@ impl Step<Rebase> for Settle {
     async fn run(self, cx: &mut Context<'_, Rebase>) -> StepResult<Rebase> {
         cx.blocking(move |b| {
             let Self { course, goal } = self;
-            match goal {
+            match goal.clone() {
                 Goal::Finish => Ok(finish(b, course)?),
                 Goal::Stop(stopped) => Ok(stop(b, course, stopped)?),
-                Goal::Skip => {
+                Goal::Exec(command) => Ok(exec(b, course, command)?),
+                Goal::Skip | Goal::Reset => {
                     let mut course = course;
                     course.base = course.head;
-                    course.dropped += 1;
+                    course.dropped += u64::from(goal == Goal::Skip);
                     Transition::to(Pick { course })
                 }
                 Goal::Abort => Ok(abort(b, course)?),
@@ -108,48 +112,93 @@ fn from(course: &Course) -> Head {
 /// Git's own tools can go on from here, and so can we.
 fn stop(
     b: &mut Blocking<Rebase>,
-    mut course: Course,
+    course: Course,
     stopped: Stopped,
 ) -> Result<Transition<Rebase>, RebaseError> {
     let repository = open(b.input())?.to_thread_local();
-    let record = record(b)?;
-    let who = last_time(b, &repository, &record);
-    let lines = lines(&course, &record, &who);
     let items = items(b)?;
     let source = Source::read(&repository, stopped.commit)?;
     let mut paths: Vec<BString> = stages(b)?.into_iter().map(|stage| stage.path).collect();
     paths.dedup();
-    let rewritten: Vec<(ObjectId, ObjectId)> =
-        record.iter().map(|done| (done.old, done.new)).collect();
-    with_refs(b, &repository, |refs| {
+    let at = usize::try_from(course.next)
+        .unwrap_or(usize::MAX)
+        .min(items.len());
+    let melds = at.checked_sub(1).is_some_and(|at| items[at].melds());
+    let message = match &course.chain.squash {
+        Some(all) if melds => all.to_vec(),
+        _ => folder::message(&source, &paths),
+    };
+    let conflict = Conflict {
+        source: &source,
+        message: &message,
+        melds_into: melds.then_some(course.head),
+    };
+    let course = begin(b, &repository, course, &items, Some(conflict), |refs| {
+        refs.write("MERGE_MSG", &message)?;
+        refs.write("AUTO_MERGE", format!("{}\n", stopped.tree).as_bytes())?;
+        refs.write("REBASE_HEAD", format!("{}\n", stopped.commit).as_bytes())
+    })?;
+    let said = Resolve::conflict(&repository, &source, &paths);
+    Ok(Transition::Wait(Resolve::new(course, stopped).into(), said))
+}
+
+/// The last commit is checked out, for a command.
+fn exec(
+    b: &mut Blocking<Rebase>,
+    course: Course,
+    command: BString,
+) -> Result<Transition<Rebase>, RebaseError> {
+    let repository = open(b.input())?.to_thread_local();
+    let items = items(b)?;
+    let course = begin(b, &repository, course, &items, None, |refs| {
+        refs.remove(&["MERGE_MSG", "AUTO_MERGE", "REBASE_HEAD"])
+    })?;
+    Ok(Transition::To(Exec::new(course, command).into()))
+}
+
+/// `HEAD` is where picking is, `more` is done with refs, and Git's folder says it all.
+fn begin(
+    b: &mut Blocking<Rebase>,
+    repository: &gix::Repository,
+    mut course: Course,
+    items: &[Item],
+    conflict: Option<Conflict<'_>>,
+    more: impl FnOnce(&Refs<'_>) -> Result<(), RebaseError>,
+) -> Result<Course, RebaseError> {
+    let record = record(b)?;
+    let who = last_time(b, repository, &record);
+    let lines = lines(&course, &record, &who);
+    let (pairs, pending) = rewritten(&record);
+    with_refs(b, repository, |refs| {
         if !course.begun {
             refs.write("ORIG_HEAD", format!("{}\n", course.orig).as_bytes())?;
         }
         refs.set_head(&Head::Commit(course.head), &lines)?;
-        let message = folder::message(&source, &paths);
-        refs.write("MERGE_MSG", &message)?;
-        refs.write("AUTO_MERGE", format!("{}\n", stopped.tree).as_bytes())?;
-        refs.write("REBASE_HEAD", format!("{}\n", stopped.commit).as_bytes())
+        more(refs)
     })?;
     let was_begun = course.begun;
     course.begun = true;
     course.at = course.head;
     course.base = course.head;
     course.logged = record.len() as u64;
-    let place = own(b, &repository, "folder");
-    let conflict = Conflict {
+    let own = own(b, repository, "folder");
+    let config = repository.config_snapshot();
+    let place = Place {
         course: &course,
-        source: &source,
-        items: &items,
-        rewritten: &rewritten,
-        paths: &paths,
+        rules: Rules {
+            keeps_empty: b.input().keeps_empty(),
+            runs_again: config.boolean(RUNS_AGAIN).unwrap_or(false),
+        },
+        items,
+        rewritten: &pairs,
+        open: &pending,
+        conflict,
     };
-    folder::write(repository.git_dir(), &place, &conflict, &*b)?;
+    folder::write(repository.git_dir(), &own, &place, &*b)?;
     if !was_begun {
-        checked_out(b, &repository, &course)?;
+        checked_out(b, repository, &course)?;
     }
-    let said = Resolve::conflict(&repository, &source, &paths);
-    Ok(Transition::Wait(Resolve::new(course, stopped).into(), said))
+    Ok(course)
 }
 
 /// Everything is as it was.
@@ -191,6 +240,9 @@ fn lines(course: &Course, record: &[Done], who: &BString) -> Vec<Line> {
     }
     let logged = usize::try_from(course.logged).unwrap_or(usize::MAX);
     for done in record.iter().skip(logged) {
+        if done.how == NOTHING {
+            continue;
+        }
         let said = match done.how.as_slice() {
             how if how == FORWARD.as_bytes() => vec![b"rebase: ".as_slice(), how],
             how => vec![b"rebase (".as_slice(), how, b"): ", &done.said],

@@ -12,7 +12,7 @@ use super::conflicts::{conflicting, resolve};
 use super::fixture::{env, input};
 use crate::history::testing::{files, git};
 
-fn observe(scratch: &Path) -> BTreeMap<String, String> {
+pub(super) fn observe(scratch: &Path) -> BTreeMap<String, String> {
     let repo = scratch.join("repo");
     let mut found: BTreeMap<String, String> = files(&repo)
         .into_iter()

@@ -1,6 +1,7 @@
 //! Two copies of a repository: git rebases one, mug the other.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -57,6 +58,13 @@ impl Pair {
         let output = Run::new().start(input(&self.mug, args)).unwrap();
         self.assert_same();
         output
+    }
+
+    /// What was written down is the same.
+    #[track_caller]
+    pub(super) fn assert_said_alike(&self) {
+        let said = |repo: &Path| fs::read_to_string(repo.join(".git/said")).unwrap();
+        assert_eq!(said(&self.mug), said(&self.git));
     }
 
     /// Refs, logs, files and status are the same.
@@ -120,6 +128,8 @@ pub(super) fn input(repo: &Path, args: &[&str]) -> Input {
         match *arg {
             "--onto" => input.onto = args.next().map(|it| (*it).to_owned()),
             "--root" => input.root = true,
+            "--autosquash" => input.autosquash = true,
+            "-x" => input.exec.extend(args.next().map(|it| (*it).to_owned())),
             "--autostash" => input.autostash = Some(true),
             name if input.upstream.is_none() && !input.root => {
                 input.upstream = Some(name.to_owned());
@@ -128,6 +138,17 @@ pub(super) fn input(repo: &Path, args: &[&str]) -> Input {
         }
     }
     input
+}
+
+/// Hooks that write down what they are told, in `.git/said`.
+pub(super) fn listen(repo: &Path, hooks: &[&str]) {
+    for hook in hooks {
+        let script = format!("#!/bin/sh\necho {hook} \"$@\" >> .git/said\ncat >> .git/said\n");
+        let path = repo.join(".git/hooks").join(hook);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
 }
 
 /// An operation with its store.

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::super::End;
-use super::fixture::Pair;
+use super::fixture::{Pair, listen};
 use crate::history::testing::{command, commit, git, init, put};
 
 /// A text of numbered lines, with one of them changed.
@@ -116,14 +116,7 @@ fn the_first_commits_become_roots_again() {
     ] {
         let pair = Pair::new(|dir| {
             let repo = make(dir);
-            let hooks = repo.join(".git/hooks");
-            fs::create_dir_all(&hooks).unwrap();
-            for hook in ["post-checkout", "post-rewrite"] {
-                let path = hooks.join(hook);
-                let script = "#!/bin/sh\necho \"$@\" >> .git/said\ncat >> .git/said\n";
-                fs::write(&path, script).unwrap();
-                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-            }
+            listen(&repo, &["post-checkout", "post-rewrite"]);
             repo
         });
         pair.same(args);
@@ -290,16 +283,16 @@ fn a_sparse_checkout_and_a_linked_worktree() {
 fn hooks_are_run_as_by_git() {
     let pair = Pair::new(|dir| {
         let repo = two_branches(dir);
-        for hook in ["pre-rebase", "post-checkout", "post-rewrite"] {
-            let script = format!("#!/bin/sh\necho {hook} \"$@\" >> .git/said\ncat >> .git/said\n");
-            let path = repo.join(".git/hooks").join(hook);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, script).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        }
+        listen(&repo, &["pre-rebase", "post-checkout", "post-rewrite"]);
+        // One is left out on the way: its changes are there with others.
+        git(&repo, &["switch", "-q", "main"]);
+        fs::remove_file(repo.join(".git/said")).unwrap();
+        fs::remove_file(repo.join("gone")).unwrap();
+        put(&repo, "more", "more\n");
+        commit(&repo, "the third one, and more");
+        git(&repo, &["switch", "-q", "side"]);
         repo
     });
     pair.same(&["main"]);
-    let said = |repo: &Path| fs::read_to_string(repo.join(".git/said")).unwrap();
-    assert_eq!(said(&pair.mug), said(&pair.git));
+    pair.assert_said_alike();
 }

@@ -2,7 +2,9 @@
 
 mod conflicts;
 mod crash;
+mod exec;
 mod fixture;
 mod linear;
 mod refused;
+mod squash;
 mod stash;
