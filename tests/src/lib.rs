@@ -14,6 +14,7 @@
 //! - [`Trial`]: a pack that is made by many processes, each stopped before it is
 //!   done; [`Ledger`] and [`Bound`]: what they wrote, and what they may;
 //! - [`mod@line`]: connections as the commands make them;
+//! - [`pushing`]: what pushes are tested with;
 //! - [`server`]: servers that count what they send, and break down as told;
 //! - [`binary`]: the `mug` that is under test.
 
@@ -27,6 +28,7 @@ mod large;
 mod ledger;
 pub mod line;
 mod output;
+pub mod pushing;
 mod records;
 mod repository;
 mod round_trip;

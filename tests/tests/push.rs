@@ -2,75 +2,10 @@
 //! on the way, and how often it was sent.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 
+use end_to_end::pushing::{MAIN, SMALL, assert_pushed, hook, push, pushes, refs, setup, target};
 use end_to_end::server::{GitServer, HttpServer, Project, Shim};
-use end_to_end::{Output, Scratch, wait_until};
-
-/// A scratch directory with the repository `local.git` in it.
-fn setup() -> Scratch {
-    let scratch = Scratch::fast(200 << 20);
-    Project::LITTLE.make(&scratch, "local.git");
-    scratch
-}
-
-/// An empty repository that takes pushes; its hook `post-receive` writes a line a push to `log`.
-fn target(scratch: &Scratch, name: &str, config: &[(&str, &str)]) -> PathBuf {
-    scratch.git(
-        ".",
-        &["init", "--quiet", "--bare", "--initial-branch=main", name],
-    );
-    let usual = [
-        ("http.receivepack", "true"),
-        ("daemon.receivepack", "true"),
-        ("gc.auto", "0"),
-    ];
-    for (key, value) in usual.iter().chain(config) {
-        scratch.git(name, &["config", key, value]);
-    }
-    let path = scratch.join(name);
-    hook(&path, "post-receive", "cat >> pushed; echo >> log");
-    path
-}
-
-fn hook(repository: &Path, name: &str, script: &str) {
-    let path = repository.join("hooks").join(name);
-    fs::create_dir_all(repository.join("hooks")).expect("a directory");
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a hook");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a hook that runs");
-}
-
-/// How many pushes a repository has taken.
-fn pushes(path: &Path) -> usize {
-    fs::read_to_string(path.join("log")).map_or(0, |log| log.lines().count())
-}
-
-fn refs(scratch: &Scratch, name: &str) -> String {
-    let format = "--format=%(objectname) %(refname)";
-    scratch.git(name, &["for-each-ref", format])
-}
-
-/// Whether the target has these refs of the local repository, no others, and all objects.
-#[track_caller]
-fn assert_pushed(scratch: &Scratch, name: &str, expected: &[&str]) {
-    let local = refs(scratch, "local.git");
-    let wanted: Vec<&str> = local
-        .lines()
-        .filter(|line| expected.iter().any(|it| line.ends_with(&format!(" {it}"))))
-        .collect();
-    assert_eq!(wanted.len(), expected.len());
-    assert_eq!(refs(scratch, name), wanted.join("\n"));
-    scratch.git(name, &["fsck", "--full", "--strict"]);
-}
-
-const MAIN: &[&str] = &["refs/heads/main"];
-/// Small enough for some ten increments.
-const SMALL: &str = "--max-increment=40k";
-
-fn push(scratch: &Scratch, to: &str, more: &[&str]) -> Output {
-    scratch.mug("local.git", &[&["push", to], more].concat())
-}
+use end_to_end::wait_until;
 
 #[test]
 fn every_way_leads_to_a_server() {
@@ -263,53 +198,6 @@ fn servers_with_rules_of_their_own_end_with_what_was_asked_for() {
 }
 
 #[test]
-fn increments_adapt_to_what_a_server_takes_and_that_is_remembered() {
-    let scratch = setup();
-    let path = target(&scratch, "a.git", &[("receive.maxInputSize", "200k")]);
-    let out = push(&scratch, "../a.git", &["main"]).ok();
-    assert_pushed(&scratch, "a.git", MAIN);
-    // What was too much at once came in parts.
-    let refused = out.stderr.contains("exceeds");
-    assert!(!refused || pushes(&path) > 1, "{out}");
-    // Another push begins with that.
-    Project::LITTLE.grow(&scratch, &scratch.join("local.git"), 1);
-    let out = push(&scratch, "../a.git", &["main"]).ok();
-    assert!(!out.stderr.contains("exceeds"), "{out}");
-    assert_pushed(&scratch, "a.git", MAIN);
-}
-
-#[test]
-fn a_blob_above_the_limit_is_named_with_its_commit() {
-    let scratch = setup();
-    target(&scratch, "a.git", &[]);
-    scratch.git(".", &["init", "-q", "-b", "main", "work"]);
-    let mut state = 1_u64;
-    let mut noise = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        state.to_be_bytes()[0]
-    };
-    let noise: Vec<u8> = (0..90_000).map(|_| noise()).collect();
-    fs::write(scratch.join("work/large"), noise).expect("a file");
-    scratch.git("work", &["add", "large"]);
-    scratch.git("work", &["commit", "-q", "-m", "large"]);
-    let (commit, blob) = (
-        scratch.git("work", &["rev-parse", "HEAD"]),
-        scratch.git("work", &["rev-parse", "HEAD:large"]),
-    );
-    let out = scratch
-        .mug("work", &["push", "../a.git", "main", SMALL])
-        .exits(1);
-    assert!(
-        out.stderr.contains(&commit) && out.stderr.contains(&blob),
-        "{out}"
-    );
-    assert!(out.stderr.contains("'large'"), "{out}");
-    assert_eq!(refs(&scratch, "a.git"), "");
-}
-
-#[test]
 fn who_pushes_in_between_is_not_overrun() {
     for (lease, more) in [
         ("plain", "--no-verify"),
@@ -336,86 +224,6 @@ fn who_pushes_in_between_is_not_overrun() {
         // Nothing more was sent than what was on its way, and the deletion.
         assert!(pushes(&path) <= 5, "{}", pushes(&path));
     }
-}
-
-#[test]
-fn a_cut_costs_no_more_than_one_increment() {
-    let scratch = setup();
-    let http = HttpServer::start(&scratch);
-    target(&scratch, "whole.git", &[]);
-    push(&scratch, &http.url("whole.git"), &["main", SMALL]).ok();
-    let (whole, bodies) = (http.brought(), http.whole_bodies());
-    assert!(bodies > 4);
-    let path = target(&scratch, "cut.git", &[]);
-    let cuts = [0, 1, 500, 5_000, 20_000, 39_000];
-    http.cut_bodies_at(&cuts);
-    let out = push(&scratch, &http.url("cut.git"), &["main", SMALL]).ok();
-    assert_eq!(http.body_cuts_left(), 0, "{out}");
-    assert_pushed(&scratch, "cut.git", MAIN);
-    let again = http.brought() - whole;
-    let lost: u64 = cuts.iter().sum();
-    // Pieces are made shorter after some cuts, which costs some deltas.
-    assert!(again <= (whole + lost) * 13 / 10, "{again} {whole} {lost}");
-    assert!(pushes(&path) >= bodies);
-}
-
-/// Kills it with -9 each time the server has taken one more push, and once while it takes the last
-/// one, and continues it.
-#[test]
-fn killed_after_every_increment_it_sends_none_of_them_twice() {
-    let scratch = setup();
-    let undisturbed = target(&scratch, "whole.git", &[]);
-    push(&scratch, "../whole.git", &["main", "side", SMALL]).ok();
-    let path = target(&scratch, "a.git", &[]);
-    let words = ["push", "../a.git", "main", "side", SMALL];
-    let mut command = words.map(str::to_owned).to_vec();
-    let mut seen = 0;
-    for round in 0..100 {
-        let process = scratch.spawn("local.git", &command);
-        wait_until("the server has taken something, or it is over", || {
-            pushes(&path) > seen || !process.is_running()
-        });
-        let out = process.kill();
-        seen = pushes(&path);
-        if round == 0 {
-            let list = scratch.mug("local.git", &["resume", "list", "--paused", "--json"]);
-            let list = list.json();
-            let id = list[0]["id"].as_str().expect("an operation");
-            command = vec!["push".into(), "--resume".into(), id.into()];
-        }
-        if out.code() == Some(0) {
-            break;
-        }
-    }
-    assert_pushed(&scratch, "a.git", &["refs/heads/main", "refs/heads/side"]);
-    // The moment between what the server keeps and what the client hears is of no consequence.
-    let (whole, killed) = (pushes(&undisturbed), pushes(&path));
-    assert!(killed <= whole + 1, "{killed} pushes instead of {whole}");
-    assert!(killed >= 4);
-}
-
-#[test]
-fn temporary_refs_of_what_is_gone_are_cleaned_up() {
-    let scratch = setup();
-    let path = target(&scratch, "a.git", &[]);
-    let process = scratch.spawn("local.git", &["push", "../a.git", "main", SMALL]);
-    wait_until("something is there", || pushes(&path) > 1);
-    process.kill();
-    assert!(refs(&scratch, "a.git").contains("refs/mug/push/op-"));
-    // It can go on: nothing is to be cleaned.
-    scratch
-        .mug("local.git", &["push", "--clean", "../a.git"])
-        .ok();
-    assert!(refs(&scratch, "a.git").contains("refs/mug/push/op-"));
-    let list = scratch
-        .mug("local.git", &["resume", "list", "--paused", "--json"])
-        .json();
-    let id = list[0]["id"].as_str().expect("an operation").to_owned();
-    scratch.mug("local.git", &["resume", "delete", &id]).ok();
-    scratch
-        .mug("local.git", &["push", "--clean", "../a.git"])
-        .ok();
-    assert_eq!(refs(&scratch, "a.git"), "");
 }
 
 #[test]
@@ -479,4 +287,138 @@ fn shallow_repositories_push_what_they_have() {
     );
     assert_eq!(here, there);
     scratch.git("a.git", &["fsck", "--full"]);
+}
+
+#[test]
+fn temporary_refs_of_what_is_gone_are_cleaned_up() {
+    let scratch = setup();
+    let path = target(&scratch, "a.git", &[]);
+    let process = scratch.spawn("local.git", &["push", "../a.git", "main", SMALL]);
+    wait_until("something is there", || pushes(&path) > 1);
+    process.kill();
+    assert!(refs(&scratch, "a.git").contains("refs/mug/push/op-"));
+    // It can go on: nothing is to be cleaned.
+    scratch
+        .mug("local.git", &["push", "--clean", "../a.git"])
+        .ok();
+    assert!(refs(&scratch, "a.git").contains("refs/mug/push/op-"));
+    let list = scratch
+        .mug("local.git", &["resume", "list", "--paused", "--json"])
+        .json();
+    let id = list[0]["id"].as_str().expect("an operation").to_owned();
+    // Another clone pushes, too.
+    let main = scratch.git("local.git", &["rev-parse", "main"]);
+    let others = format!("refs/mug/push/op-0123/{main}");
+    scratch.git(
+        "local.git",
+        &["push", "-q", "../a.git", &format!("main:{others}")],
+    );
+    scratch.mug("local.git", &["resume", "delete", &id]).ok();
+    let out = scratch
+        .mug("local.git", &["push", "--clean", "../a.git"])
+        .ok();
+    assert!(
+        out.stderr.contains("of other repositories stay: 1"),
+        "{out}"
+    );
+    assert_eq!(refs(&scratch, "a.git"), format!("{main} {others}"));
+    scratch
+        .mug("local.git", &["push", "--clean=all", "../a.git"])
+        .ok();
+    assert_eq!(refs(&scratch, "a.git"), "");
+}
+
+#[test]
+fn a_login_comes_from_the_credential_helper_and_before_the_pack() {
+    let scratch = setup();
+    let http = HttpServer::start(&scratch);
+    let path = target(&scratch, "a.git", &[]);
+    http.require("someone", "very-secret");
+    let out = push(&scratch, &http.url("a.git"), &["main"]);
+    assert_ne!(out.code(), Some(0), "{out}");
+    assert_eq!(http.bodies(), []);
+    http.forget();
+    let helper = "!f() { cat > /dev/null; echo username=someone; echo password=very-secret; }; f";
+    scratch.git("local.git", &["config", "credential.helper", helper]);
+    let out = push(&scratch, &http.url("a.git"), &["main", "side", SMALL]).ok();
+    assert_pushed(&scratch, "a.git", &["refs/heads/main", "refs/heads/side"]);
+    // No pack was sent in vain.
+    let asked = http.served();
+    assert_eq!(asked[0].status, 401);
+    assert!(asked.iter().all(|it| it.status != 401 || it.received <= 4));
+    assert_eq!(http.bodies().len(), pushes(&path));
+    // It is only where the helper says it.
+    assert!(!format!("{out}").contains("very-secret"));
+    for dir in ["local.git/mug", "state"] {
+        let mut grep = scratch.command("grep", ".");
+        let found = grep.args(["-r", "very-secret", dir]).output();
+        assert_eq!(found.expect("grep runs").status.code(), Some(1), "{dir}");
+    }
+}
+
+#[test]
+fn the_servers_hooks_are_told_the_options() {
+    let scratch = setup();
+    let path = target(&scratch, "a.git", &[]);
+    let options = ["main", SMALL, "-o", "one=1", "--push-option=two words"];
+    push(&scratch, "../a.git", &options).exits(1);
+    assert_eq!(pushes(&path), 0);
+    assert_eq!(refs(&scratch, "a.git"), "");
+    scratch.git("a.git", &["config", "receive.advertisePushOptions", "true"]);
+    let script = "cat > /dev/null; echo >> log\n\
+        echo \"$GIT_PUSH_OPTION_COUNT $GIT_PUSH_OPTION_0 $GIT_PUSH_OPTION_1\" >> options";
+    hook(&path, "post-receive", script);
+    push(&scratch, "../a.git", &options).ok();
+    assert_pushed(&scratch, "a.git", MAIN);
+    let told = fs::read_to_string(path.join("options")).expect("it was told");
+    let mut told: Vec<&str> = told.lines().map(str::trim).collect();
+    // They are of the push that moves the refs.
+    assert_eq!(told.pop(), Some("2 one=1 two words"));
+    assert!(
+        told.len() >= 4 && told.iter().all(|it| *it == "0"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn what_the_server_does_not_allow_is_told_and_leaves_nothing() {
+    let scratch = setup();
+    target(
+        &scratch,
+        "rewind.git",
+        &[("receive.denyNonFastForwards", "true")],
+    );
+    target(
+        &scratch,
+        "hidden.git",
+        &[("receive.hideRefs", "refs/heads/hidden")],
+    );
+    scratch.git("local.git", &["branch", "apart", "main~140"]);
+    for name in ["rewind.git", "hidden.git"] {
+        let to = format!("../{name}");
+        let old = "apart:refs/heads/main";
+        scratch.git("local.git", &["push", "-q", &to, old]);
+    }
+    for (name, words, why) in [
+        ("rewind.git", ["side:main", "--force"], "(non-fast-forward)"),
+        (
+            "hidden.git",
+            ["side:refs/heads/hidden", "--no-verify"],
+            "(deny updating a hidden ref)",
+        ),
+    ] {
+        // Nobody else has that.
+        let id = scratch.git(name, &["commit-tree", "-m", "other", "main^{tree}"]);
+        scratch.git(name, &["update-ref", "refs/heads/main", &id]);
+        let before = refs(&scratch, name);
+        let out = push(
+            &scratch,
+            &format!("../{name}"),
+            &[words[0], words[1], SMALL],
+        )
+        .exits(1);
+        assert!(out.stderr.contains("[remote rejected]"), "{out}");
+        assert!(out.stderr.contains(why), "{out}");
+        assert_eq!(refs(&scratch, name), before);
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::fault::Rule;
 use super::state::Shared;
-use super::{Fault, Kind, Served};
+use super::{Body, Fault, Kind, Served};
 
 /// A server's faults and counts.
 #[derive(Clone, Debug)]
@@ -40,25 +40,21 @@ impl Control {
     }
 
     /// Cuts the connection of the next requests that bring a pack, each at one of these places of
-    /// its body; those that are shorter are left alone.
-    pub fn cut_bodies_at(&self, places: &[u64]) {
+    /// its body, or not at all; those that are shorter are left alone.
+    pub fn cut_bodies_at(&self, places: &[Option<u64>]) {
         let places = places.iter().copied().collect();
         self.shared.change(|state| state.body_cuts = places);
     }
 
     /// How many of these cuts are still to come.
     pub fn body_cuts_left(&self) -> usize {
-        self.shared.lock().body_cuts.len()
+        let state = self.shared.lock();
+        state.body_cuts.iter().flatten().count()
     }
 
-    /// The bytes that requests with packs brought, those that were cut included.
-    pub fn brought(&self) -> u64 {
-        self.shared.lock().brought
-    }
-
-    /// How many such requests came to their end.
-    pub fn whole_bodies(&self) -> usize {
-        self.shared.lock().whole_bodies
+    /// The requests with packs so far.
+    pub fn bodies(&self) -> Vec<Body> {
+        self.shared.lock().bodies.clone()
     }
 
     /// How many of these cuts are still to come.
@@ -136,6 +132,9 @@ impl Control {
     pub fn forget(&self) {
         self.release();
         crate::wait_until("all answers are sent", || self.shared.lock().busy == 0);
-        self.shared.change(|state| state.served.clear());
+        self.shared.change(|state| {
+            state.served.clear();
+            state.bodies.clear();
+        });
     }
 }

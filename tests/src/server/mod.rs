@@ -7,6 +7,7 @@
 //! - [`Shim`]: what `GIT_SSH_COMMAND` names instead of ssh;
 //! - [`Control`]: the faults and counts of a server;
 //! - [`Served`]: one request as the server saw it, [`Kind`] what it was for;
+//! - [`Body`]: one that brought a pack;
 //! - [`Project`]: a history to be cloned, large enough to be cut in ten places;
 //! - [`PackMap`]: where the objects lie in a pack that was sent.
 
@@ -33,6 +34,6 @@ pub use fault::Fault;
 pub use pack_map::PackMap;
 pub use project::Project;
 pub use question::Question;
-pub use served::{Kind, Served};
+pub use served::{Body, Kind, Served};
 pub use ssh::Shim;
 pub use web::HttpServer;

@@ -58,3 +58,12 @@ impl Served {
         }
     }
 }
+
+/// A request that brings a pack, by the server's own count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// Its bytes that came.
+    pub bytes: u64,
+    /// Whether these are all.
+    pub whole: bool,
+}

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::fault::Rule;
-use super::{Fault, Kind, Served};
+use super::{Body, Fault, Kind, Served};
 
 /// All of it.
 #[derive(Debug)]
@@ -28,12 +28,11 @@ pub(super) struct State {
     pub(super) rules: Vec<Rule>,
     /// Where to cut: places in all bytes of the answers with objects together.
     pub(super) cuts: VecDeque<u64>,
-    /// Where to cut the next requests that bring a pack: places in their bodies.
-    pub(super) body_cuts: VecDeque<u64>,
-    /// The bytes that such requests brought, those that were cut included.
-    pub(super) brought: u64,
-    /// How many of them came to their end.
-    pub(super) whole_bodies: usize,
+    /// Where to cut the next requests that bring a pack: places in their bodies; none where one is to
+    /// be let be.
+    pub(super) body_cuts: VecDeque<Option<u64>>,
+    /// Such requests so far.
+    pub(super) bodies: Vec<Body>,
     /// These bytes so far.
     pub(super) objects: u64,
     /// Answers that are being sent.
@@ -107,12 +106,13 @@ impl State {
 
     /// Where to cut a request that brings a pack of so many bytes; it counts what comes.
     pub(super) fn bring(&mut self, length: u64) -> Option<u64> {
-        let cut = self.body_cuts.front().copied().filter(|at| *at < length);
-        if cut.is_some() {
-            self.body_cuts.pop_front();
-        }
-        self.brought += cut.unwrap_or(length);
-        self.whole_bodies += usize::from(cut.is_none());
+        let cut = match self.body_cuts.front() {
+            Some(Some(at)) if *at >= length => None,
+            _ => self.body_cuts.pop_front().flatten(),
+        };
+        let whole = cut.is_none();
+        let bytes = cut.unwrap_or(length);
+        self.bodies.push(Body { bytes, whole });
         cut
     }
 

@@ -73,9 +73,29 @@ pub(in crate::cli) struct PushArgs {
     #[arg(long, value_name = "OP-ID")]
     pub(super) resume: Option<String>,
 
-    /// Delete the temporary refs of operations that are gone from the server
-    #[arg(long, requires = "remote", conflicts_with_all = ["refspecs", "resume", "dry_run"])]
-    pub(super) clean: bool,
+    /// Delete temporary refs from the server whose operations are gone from this repository
+    ///
+    /// `all` means those of other repositories as well, some of which may be pushing just now.
+    #[arg(
+        long,
+        value_name = "WHOSE",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "ours",
+        requires = "remote",
+        conflicts_with_all = ["refspecs", "resume", "dry_run"]
+    )]
+    pub(super) clean: Option<Whose>,
+}
+
+/// Whose temporary refs are deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Whose {
+    /// Those of this repository.
+    Ours,
+    /// Whoever's they are.
+    All,
 }
 
 /// A number of bytes.

@@ -47,8 +47,9 @@ pub(in crate::cli) fn run(args: &PushArgs, origin: &Origin, ui: &Ui) -> Result<(
         };
         let url = (!url.is_empty() && *url != input.url).then(|| url.clone());
         let sink = sink(ui);
-        if args.clean {
-            clean::run(&input, url.as_ref(), &sink, repository.get_db(), ui)?;
+        if let Some(whose) = args.clean {
+            let db = repository.get_db();
+            clean::run(&input, url.as_ref(), &sink, db, whose, ui)?;
             continue;
         }
         if !input.url.is_empty() {

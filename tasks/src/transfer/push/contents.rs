@@ -1,13 +1,15 @@
 //! Which objects come with the commits that are to be sent.
 //!
-//! A commit brings what its tree has and none of its parents' trees has at the same place. What the
-//! parents have there instead is what a delta may be made against, once the other side has them.
+//! A commit brings what its tree has and none of its parents' trees has at the same place, nor nearby
+//! ([`super::elsewhere`]). What the parents have there instead is what a delta may be made against,
+//! once the other side has them.
 
 use gix::hashtable::HashSet;
 use gix::objs::{TreeRefIter, tree::EntryRef};
 use gix_hash::ObjectId;
 
 use super::{
+    elsewhere::Elsewhere,
     error::PackError,
     name::PathKey,
     store::{Packed, Store},
@@ -20,6 +22,8 @@ pub(crate) struct Item {
     pub(crate) id: ObjectId,
     pub(crate) kind: Kind,
     pub(crate) key: PathKey,
+    /// How many bytes it takes here; 0 where it is not to be sent.
+    pub(crate) weight: u64,
     /// Where it lies in a pack, if it was looked up and does.
     pub(crate) packed: Option<Packed>,
 }
@@ -33,14 +37,53 @@ pub(crate) struct Contents {
     pub(crate) bases: Vec<Item>,
     /// The weight of all that is to be sent.
     pub(crate) weight: u64,
+    /// What is to be sent and is in no store.
+    pub(crate) extra: Vec<Extra>,
+    /// Blobs among the items that are above the limit.
+    large: Vec<Large>,
     seen: HashSet<ObjectId>,
     seen_bases: HashSet<ObjectId>,
+}
+
+/// An object that is made up.
+pub(crate) struct Extra {
+    pub(crate) id: ObjectId,
+    pub(crate) kind: Kind,
+    pub(crate) content: Vec<u8>,
+}
+
+/// A blob that is too large, and where it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Large {
+    pub(crate) blob: ObjectId,
+    pub(crate) path: String,
+    pub(crate) commit: ObjectId,
+    pub(crate) size: u64,
 }
 
 impl Contents {
     /// Whether it is among them, or the other side has it.
     fn is_known(&self, id: &ObjectId) -> bool {
         self.seen.contains(id) || self.seen_bases.contains(id)
+    }
+
+    /// Leaves out those of the items from the `from`-th on that the other side turns out to have. They
+    /// may serve as bases.
+    pub(crate) fn leave_out(&mut self, from: usize, known: &HashSet<ObjectId>) {
+        let (stay, gone): (Vec<Item>, _) = self
+            .items
+            .drain(from..)
+            .partition(|it| !known.contains(&it.id));
+        self.items.extend(stay);
+        self.weight -= gone.iter().map(|it| it.weight).sum::<u64>();
+        self.seen_bases.extend(gone.iter().map(|it| it.id));
+        self.bases.extend(gone);
+        self.large.retain(|it| !known.contains(&it.blob));
+    }
+
+    /// The first blob that is too large.
+    pub(crate) fn too_large(&self) -> Option<&Large> {
+        self.large.first()
     }
 }
 
@@ -51,11 +94,13 @@ struct Place {
     path: Vec<u8>,
 }
 
-/// Where the collecting stops.
+/// What is told of blobs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// A blob may weigh no more.
+    /// One may weigh no more.
     pub(crate) blob: u64,
+    /// One that is too large whatever it weighs.
+    pub(crate) this: Option<ObjectId>,
 }
 
 /// Collects the objects of commits, one commit after the other.
@@ -66,6 +111,7 @@ pub(crate) struct Collector<'a> {
     content: Vec<u8>,
     old: Vec<Vec<u8>>,
     scratch: Vec<u8>,
+    elsewhere: Elsewhere,
 }
 
 impl<'a> Collector<'a> {
@@ -78,6 +124,7 @@ impl<'a> Collector<'a> {
             content: Vec::new(),
             old: Vec::new(),
             scratch: Vec::new(),
+            elsewhere: Elsewhere::default(),
         }
     }
 
@@ -95,10 +142,18 @@ impl<'a> Collector<'a> {
                 olds.extend(parent_commit.map(|it| it.tree));
             }
         }
+        let first = self.contents.items.len();
         if self.contents.seen.insert(id) {
             self.add(id, Kind::Commit, &[], id)?;
         }
-        self.tree(commit.tree, olds, id)
+        self.elsewhere.clear();
+        self.tree(commit.tree, olds, id)?;
+        let new = self.contents.items[first..].iter().map(|it| it.id);
+        let known = self.elsewhere.find(self.store, new);
+        if !known.is_empty() {
+            self.contents.leave_out(first, &known);
+        }
+        Ok(())
     }
 
     /// Adds a tag, a tree with all it has, or a blob that a ref names; what a tag leads to as well,
@@ -182,6 +237,7 @@ impl<'a> Collector<'a> {
             .iter()
             .map(|buffer| TreeRefIter::from_bytes(buffer, gix_hash::Kind::Sha1).peekable())
             .collect();
+        self.elsewhere.trees.extend_from_slice(&place.olds);
         for entry in TreeRefIter::from_bytes(&content, gix_hash::Kind::Sha1) {
             let entry = entry.map_err(|error| PackError::unreadable(&place.tree, &error))?;
             if entry.mode.is_commit() {
@@ -189,7 +245,9 @@ impl<'a> Collector<'a> {
             }
             let (mut olds, mut same) = (Vec::new(), false);
             for side in &mut sides {
-                while side.next_if(|it| before(it, &entry)).is_some() {}
+                while let Some(gone) = side.next_if(|it| before(it, &entry)) {
+                    self.elsewhere.gone(&gone);
+                }
                 let Some(Ok(theirs)) = side.next_if(|it| equal(it, &entry)) else {
                     continue;
                 };
@@ -202,6 +260,7 @@ impl<'a> Collector<'a> {
             if same || self.contents.is_known(&id) {
                 continue;
             }
+            self.elsewhere.added |= olds.is_empty() && !place.olds.is_empty();
             let path = joined(&place.path, entry.filename);
             if entry.mode.is_tree() {
                 self.enter(id, olds, path, commit, places)?;
@@ -213,7 +272,10 @@ impl<'a> Collector<'a> {
                 }
             }
         }
-        drop(sides);
+        sides
+            .into_iter()
+            .flatten()
+            .for_each(|it| self.elsewhere.gone(&it));
         (self.content, self.old) = (content, old);
         Ok(())
     }
@@ -230,13 +292,13 @@ impl<'a> Collector<'a> {
             Some(packed) => packed.at.entry_size as u64,
             None => self.store.loose_len(&id)?,
         };
-        if kind == Kind::Blob && weight > self.limits.blob {
-            return Err(PackError::TooLarge {
+        let large = weight > self.limits.blob || self.limits.this == Some(id);
+        if kind == Kind::Blob && large {
+            self.contents.large.push(Large {
                 blob: id,
                 path: crate::transfer::refs::name::shown(path),
                 commit,
                 size: weight,
-                limit: self.limits.blob,
             });
         }
         self.contents.weight += weight;
@@ -244,6 +306,7 @@ impl<'a> Collector<'a> {
             id,
             kind,
             key: PathKey::of(path),
+            weight,
             packed,
         });
         Ok(())
@@ -256,6 +319,7 @@ impl<'a> Collector<'a> {
                 id,
                 kind,
                 key: PathKey::of(path),
+                weight: 0,
                 packed: None,
             });
         }

@@ -4,6 +4,8 @@ use std::{io, path::PathBuf};
 
 use gix_hash::{ObjectId, oid};
 
+use super::contents::Large;
+
 /// Why a pack can't be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -33,10 +35,7 @@ pub enum PackError {
         reason: String,
     },
     /// A blob alone is above the limit.
-    #[error(
-        "blob {blob} ('{path}' in commit {commit}) takes {size} bytes, more than the {limit} that go into one increment; \
-         raise `--max-increment`, or take the file out of the history"
-    )]
+    #[error("blob {blob} ('{path}' in commit {commit}) takes {size} bytes, more than {limit}")]
     TooLarge {
         /// The blob.
         blob: ObjectId,
@@ -47,12 +46,12 @@ pub enum PackError {
         /// Its compressed size.
         size: u64,
         /// The limit.
-        limit: u64,
+        limit: String,
     },
     /// A pack that can't be made shorter is above what the server takes.
     #[error(
-        "the server takes no pack of {bytes} bytes, and this one has a single commit; \
-         split the commit, or ask the server's operator for more"
+        "the server takes no pack of {bytes} bytes, and this one can't be made shorter; \
+         ask the server's operator for more"
     )]
     NoShorter {
         /// Its length.
@@ -69,7 +68,36 @@ pub enum PackError {
     Stopped,
 }
 
+/// Who says how long a pack may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// Whoever pushes.
+    Asked,
+    /// The server.
+    Server,
+}
+
 impl PackError {
+    /// The error for a blob of which one increment can take only `most` bytes.
+    pub(super) fn too_large(it: &Large, most: u64, limit: Limit) -> Self {
+        let limit = match limit {
+            Limit::Asked => format!(
+                "the {most} that go into one increment; \
+                 raise `--max-increment`, or take the file out of the history"
+            ),
+            Limit::Server => "the server takes at once; \
+                 take the file out of the history, or ask the server's operator for more"
+                .to_owned(),
+        };
+        Self::TooLarge {
+            blob: it.blob,
+            path: it.path.clone(),
+            commit: it.commit,
+            size: it.size,
+            limit,
+        }
+    }
+
     /// The error for an object that can't be read.
     pub(super) fn unreadable(id: &oid, reason: &dyn std::fmt::Display) -> Self {
         Self::Unreadable {

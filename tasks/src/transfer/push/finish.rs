@@ -1,12 +1,12 @@
 //! What a push leaves behind here: remote-tracking refs, and the upstream of branches.
 
-use std::{fs, io::Write as _};
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+};
 
 use gix::bstr::{BStr, BString, ByteSlice as _};
-use gix::refs::{
-    Target as RefTarget,
-    transaction::{Change, LogChange, PreviousValue, RefEdit, RefLog},
-};
 use resume_runtime::{Blocking, Context, Step, StepError, StepResult, Transition};
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,16 @@ use super::{
     machine::{Push, Upstream, outcome, plan, target},
     target::Target,
 };
-use crate::transfer::refs::push::{Status, Update, track};
+use crate::{
+    core::database::STORE_NAME,
+    disk::Disk,
+    lock::Lock,
+    transfer::refs::{
+        RefsError, name,
+        push::{Status, Update, track},
+        store::{self, Committer, Move, NotMoved, Transaction},
+    },
+};
 
 /// The server has what it is to have.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,81 +40,61 @@ fn finish(b: &mut Blocking<Push>) -> StepResult<Push> {
     let target = target(b)?;
     let mut output = outcome(b)?;
     let there = |it: &&Update| matches!(it.status, Status::Done | Status::UpToDate);
+    // On the repository's file system: locks are second names of what is in it.
+    let ops = target.repo.common_dir().join(STORE_NAME).join("ops");
+    let own = ops.join(b.id());
     if target.remote.configured {
-        for update in output.updates.iter().filter(there) {
-            // A ref that can't be written is a matter of this repository; what was pushed stays.
-            match tracked(&target, update) {
-                Ok(Some(name)) => on_disk(b, &target, name.as_bstr())?,
-                Ok(None) => {}
-                Err(error) => b.note(format!("a remote-tracking ref is not updated: {error}")),
-            }
+        // A ref that can't be written is a matter of this repository; what was pushed stays.
+        for reason in track(b, &target, &own, output.updates.iter().filter(there))? {
+            b.note(format!("a remote-tracking ref is not updated: {reason}"));
         }
     }
     if plan(b)?.upstream {
         for update in output.updates.iter().filter(there) {
             output.upstreams.extend(upstream(&target, update));
         }
-        write_upstreams(&target, &output.upstreams)?;
-        b.sync(&target.repo.common_dir().join("config"))?;
+        write_upstreams(b, &target, &own, &output.upstreams)?;
     }
+    let _ = fs::remove_dir_all(own.join("locks"));
     Transition::done(output)
 }
 
-/// A ref that was changed, and its log.
-fn on_disk(b: &Blocking<Push>, target: &Target, name: &BStr) -> Result<(), StepError> {
-    let dir = target.repo.common_dir();
-    for above in [dir.to_owned(), dir.join("logs")] {
-        let mut path = above.join(gix::path::from_bstr(name).map_err(StepError::fatal)?);
-        // Of one that is gone, what it was in.
-        while !path.exists() && path.pop() {}
-        b.sync(&path)?;
-    }
-    Ok(())
-}
-
-/// Moves the remote-tracking ref to where the server's ref is; gives its name.
-fn tracked(target: &Target, update: &Update) -> Result<Option<BString>, gix::Error> {
-    let Some(name) = track::tracking(&target.remote.fetch, update.to()) else {
-        return Ok(None);
-    };
-    let path = name.clone();
-    // One that no ref can have is none.
-    let Ok(name) = gix::refs::FullName::try_from(name) else {
-        return Ok(None);
-    };
-    let there = if let Ok(there) = target.repo.try_find_reference(&name) {
-        there
-    } else {
-        // Half of one, after a power cut. What it is to be is known.
-        let file = gix::path::from_bstr(path.as_bstr())?;
-        let _ = fs::remove_file(target.repo.common_dir().join(file));
-        None
-    };
-    let now = there.and_then(|it| it.try_id().map(gix::Id::detach));
-    if now == update.pair.new {
-        return Ok(Some(path));
-    }
-    let change = match update.pair.new {
-        Some(new) => Change::Update {
-            log: LogChange {
-                mode: RefLog::AndReference,
-                force_create_reflog: false,
+/// Moves the remote-tracking refs to where the server's refs are; says what did not go well.
+fn track<'a>(
+    disk: &dyn Disk,
+    target: &Target,
+    own: &Path,
+    updates: impl Iterator<Item = &'a Update>,
+) -> Result<Vec<NotMoved>, RefsError> {
+    let local = store::Local::read(&target.repo)?;
+    let mut moves = Vec::new();
+    for update in updates {
+        let name = track::tracking(&target.remote.fetch, update.to());
+        // One that no ref can have is none.
+        let Some(name) = name.filter(|it| name::is_valid(it.as_bstr())) else {
+            continue;
+        };
+        let (old, new) = (local.oid(name.as_bstr()), update.pair.new);
+        // What an earlier process moved may not be on disk.
+        if old != new || update.status == Status::Done {
+            moves.push(Move {
+                name,
+                through: None,
+                old,
+                new,
                 message: "update by push".into(),
-            },
-            expected: PreviousValue::Any,
-            new: RefTarget::Object(new),
-        },
-        None => Change::Delete {
-            expected: PreviousValue::Any,
-            log: RefLog::AndReference,
-        },
+            });
+        }
+    }
+    let transaction = Transaction {
+        repo: &target.repo,
+        own,
+        disk,
+        committer: &Committer::of(&target.repo),
+        all_or_none: false,
     };
-    target.repo.edit_reference(RefEdit {
-        change,
-        name,
-        deref: false,
-    })?;
-    Ok(Some(path))
+    let done = transaction.run(&moves)?;
+    Ok(done.into_iter().filter_map(Result::err).collect())
 }
 
 /// The branch that is to follow a ref of the server's.
@@ -128,12 +117,26 @@ fn upstream(target: &Target, update: &Update) -> Option<Upstream> {
 }
 
 /// Writes `branch.<name>.remote` and `branch.<name>.merge`, under git's own lock.
-fn write_upstreams(target: &Target, upstreams: &[Upstream]) -> Result<(), StepError> {
+fn write_upstreams(
+    disk: &dyn Disk,
+    target: &Target,
+    own: &Path,
+    upstreams: &[Upstream],
+) -> Result<(), StepError> {
     if upstreams.is_empty() {
         return Ok(());
     }
     let path = target.repo.common_dir().join("config");
-    let lock = target.repo.common_dir().join("config.lock");
+    let busy = |error: io::Error| {
+        if error.kind() == io::ErrorKind::ResourceBusy {
+            let what = format!("'{}' can't be written: {error}", path.display());
+            let hint = "see whether another git runs here, remove the file `config.lock` beside it \
+                        if none does, then resume";
+            return StepError::needs_user(what, hint);
+        }
+        error.into()
+    };
+    let mut lock = Lock::take(&path, own, disk).map_err(busy)?;
     let source = gix::config::Source::Local;
     let file = gix::config::File::from_path_no_includes(path.clone(), source);
     let mut file = file.map_err(|error| StepError::fatal(error.to_string()))?;
@@ -147,25 +150,10 @@ fn write_upstreams(target: &Target, upstreams: &[Upstream]) -> Result<(), StepEr
     }
     let after = file.to_bstring();
     if before == after {
-        return Ok(());
+        return Ok(lock.release(disk)?);
     }
-    let mut open = fs::OpenOptions::new();
-    let mut out = open
-        .write(true)
-        .create_new(true)
-        .open(&lock)
-        .map_err(|error| {
-            StepError::needs_user(
-                format!("'{}' can't be made: {error}", lock.display()),
-                "see whether another git runs here, remove the file if none does, then resume",
-            )
-        })?;
-    let write = out.write_all(&after).and_then(|()| out.sync_all());
-    if let Err(error) = write.and_then(|()| fs::rename(&lock, &path)) {
-        let _ = fs::remove_file(&lock);
-        return Err(error.into());
-    }
-    Ok(())
+    lock.file()?.write_all(&after)?;
+    Ok(lock.commit(disk)?)
 }
 
 fn set(

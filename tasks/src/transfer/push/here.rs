@@ -23,7 +23,6 @@ impl Ancestry for Here<'_> {
     }
 
     fn contains(&self, new: ObjectId, old: ObjectId) -> bool {
-        let missing = history::missing(self.store, &[old], &[new], self.shallow, &|| false);
-        missing.is_ok_and(|missing| missing.is_empty())
+        history::reaches(self.store, &[new], old, self.shallow).unwrap_or(false)
     }
 }

@@ -1,4 +1,5 @@
-//! Which commits the other side does not have, and in which order they are sent.
+//! Which commits the other side does not have, and in which order they are sent; and whether one
+//! commit descends from another.
 
 use std::collections::BinaryHeap;
 
@@ -7,6 +8,9 @@ use gix_hash::ObjectId;
 
 use super::{error::PackError, store::Store};
 use crate::pack::source::Kind;
+
+/// So many commits are looked at beyond the oldest one that would be sent.
+const FURTHER: u32 = 5;
 
 /// A commit that is to be sent.
 #[derive(Clone, Debug)]
@@ -34,6 +38,8 @@ struct Walk<'a> {
     queue: BinaryHeap<Queued>,
     /// How many wait that the other side is not known to have.
     open: usize,
+    /// The date of the oldest one that had its turn without being known.
+    oldest: i64,
     buffer: Vec<u8>,
 }
 
@@ -55,6 +61,7 @@ pub(crate) fn missing(
         nodes: HashMap::default(),
         queue: BinaryHeap::new(),
         open: 0,
+        oldest: i64::MAX,
         buffer: Vec::new(),
     };
     for id in known {
@@ -74,14 +81,22 @@ pub(crate) fn missing(
         }
     }
     let mut count = 0_u32;
-    while walk.open > 0
-        && let Some(Queued { id, .. }) = walk.queue.pop()
-    {
+    let mut further = FURTHER;
+    while let Some(Queued { date, id }) = walk.queue.pop() {
+        // All that is left is known; it may still tell that what was passed is known, too: where both
+        // are of one second, or a clock went wrong. So it is followed back to the oldest commit that
+        // would be sent, and a little further.
+        if walk.open == 0 && date < walk.oldest {
+            if further == 0 {
+                break;
+            }
+            further -= 1;
+        }
         count += 1;
         if count.is_multiple_of(1 << 10) && stopped() {
             return Err(PackError::Stopped);
         }
-        walk.step(id)?;
+        walk.step(id, date)?;
     }
     walk.order(&heads)
 }
@@ -140,13 +155,16 @@ impl Walk<'_> {
     }
 
     /// A commit's turn: its parents are met.
-    fn step(&mut self, id: ObjectId) -> Result<(), PackError> {
+    fn step(&mut self, id: ObjectId, date: i64) -> Result<(), PackError> {
         let Some(node) = self.nodes.get_mut(&id) else {
             return Ok(());
         };
         node.queued = false;
         let known = node.known;
-        self.open -= usize::from(!known);
+        if !known {
+            self.open -= 1;
+            self.oldest = self.oldest.min(date);
+        }
         for parent in node.parents.clone() {
             self.meet(parent, known, known)?;
         }
@@ -177,5 +195,88 @@ impl Walk<'_> {
             }
         }
         Ok(order)
+    }
+}
+
+/// What is above a commit, as far as it was found out.
+#[derive(Default)]
+struct Above {
+    parents: Vec<ObjectId>,
+    date: i64,
+    /// One of the commits that are asked about is.
+    from: bool,
+    /// The commit that is looked for is.
+    to: bool,
+    queued: bool,
+}
+
+impl Above {
+    /// Nothing is found out behind it.
+    const fn is_between(&self) -> bool {
+        self.from != self.to
+    }
+}
+
+/// Whether one of the commits `from`, or what these tags lead to, is the commit `to` or descends from it. Unlike [`missing`] it is
+/// right whatever the dates are: these only say who comes first.
+pub(crate) fn reaches(
+    store: &Store,
+    from: &[ObjectId],
+    to: ObjectId,
+    shallow: &HashSet<ObjectId>,
+) -> Result<bool, PackError> {
+    let mut nodes: HashMap<ObjectId, Above> = HashMap::default();
+    let (mut queue, mut buffer) = (BinaryHeap::new(), Vec::new());
+    // How many wait that are above one side only: above both, all is known.
+    let mut open = 0_usize;
+    let commit = |id: &ObjectId| match store.peel(id) {
+        Ok(Some((commit, Kind::Commit))) => Some(commit),
+        _ => None,
+    };
+    let Some(to) = commit(&to) else {
+        return Ok(false);
+    };
+    let from = from.iter().filter_map(commit);
+    let mut rest: Vec<(ObjectId, bool, bool)> = from.map(|id| (id, true, false)).collect();
+    rest.push((to, false, true));
+    loop {
+        for (id, from, to) in rest.drain(..) {
+            if !nodes.contains_key(&id)
+                && let Some(commit) = store.commit(&id, &mut buffer)?
+            {
+                let cut = shallow.contains(&id);
+                let above = Above {
+                    parents: if cut { Vec::new() } else { commit.parents },
+                    date: commit.date,
+                    ..Above::default()
+                };
+                nodes.insert(id, above);
+            }
+            let Some(node) = nodes.get_mut(&id) else {
+                continue;
+            };
+            if (!from || node.from) && (!to || node.to) {
+                continue;
+            }
+            open -= usize::from(node.queued && node.is_between());
+            (node.from, node.to) = (node.from || from, node.to || to);
+            open += usize::from(node.is_between());
+            if !std::mem::replace(&mut node.queued, true) {
+                let date = node.date;
+                queue.push(Queued { date, id });
+            }
+        }
+        if nodes.get(&to).is_none_or(|it| it.from) {
+            return Ok(nodes.contains_key(&to));
+        }
+        let Some(Queued { id, .. }) = queue.pop().filter(|_| open > 0) else {
+            return Ok(false);
+        };
+        if let Some(node) = nodes.get_mut(&id) {
+            node.queued = false;
+            open -= usize::from(node.is_between());
+            let (from, to) = (node.from, node.to);
+            rest.extend(node.parents.iter().map(|it| (*it, from, to)));
+        }
     }
 }

@@ -6,9 +6,10 @@ use gix::hashtable::HashSet;
 use gix_hash::ObjectId;
 
 use super::{
-    contents::{Collector, Contents, Limits},
-    error::PackError,
+    contents::{Collector, Contents, Large, Limits},
+    error::{Limit, PackError},
     pack::{Made, Options, write},
+    parts::{self, Sent},
     target::Target,
 };
 
@@ -20,38 +21,80 @@ const OBJECTS: usize = 1 << 19;
 pub(crate) struct Size {
     /// Pieces are about this long, in bytes.
     pub(crate) piece: u64,
+    /// No piece that can be made shorter is longer.
+    pub(crate) longest: u64,
+    /// So long is a pack for what weighs one byte here, as far as is known.
+    pub(crate) ratio: f64,
     /// Longer ones are of no use.
     pub(crate) most: u64,
+    /// Why.
+    pub(crate) limit: Limit,
+}
+
+impl Size {
+    /// What the objects of the next piece may weigh here.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "it is a guess"
+    )]
+    fn budget(self) -> u64 {
+        let piece = self.piece.min(self.longest).min(self.most);
+        // Guesses go wrong, and memory is taken for all of it.
+        let more = (piece as f64 / self.ratio) as u64;
+        more.clamp(piece / 4, piece.saturating_mul(4)).max(1)
+    }
 }
 
 /// A pack of the next commits.
 pub(crate) struct Increment {
     pub(crate) pack: Arc<File>,
     pub(crate) made: Made,
+    /// What its objects weigh here.
+    pub(crate) weight: u64,
     /// So many commits of the list are in it.
     pub(crate) commits: usize,
-    /// These of them have no child among them.
+    /// What of the first commit's objects the server has then, where it goes in parts.
+    pub(crate) part: Option<Sent>,
+    /// What holds it: those of the commits that have no child among them.
     pub(crate) heads: Vec<ObjectId>,
-    /// What their parents outside of it are.
+    /// What is held by these as well: the commits' parents outside of it, and earlier parts.
     pub(crate) onto: HashSet<ObjectId>,
+    /// The only object in it, and its commit, if there is no other one: it can't get shorter.
+    pub(crate) single: Option<(ObjectId, ObjectId)>,
     /// All that is to be sent is in it.
     pub(crate) last: bool,
 }
 
-/// Makes the next increment of `commits`; with the last of them come the `tips`.
+/// What is to be sent.
+pub(crate) struct Rest<'a> {
+    /// The commits, each after its parents.
+    pub(crate) commits: &'a [ObjectId],
+    /// What goes along with the last of them.
+    pub(crate) tips: &'a [ObjectId],
+    /// What the server has of the first one's objects.
+    pub(crate) sent: Option<Sent>,
+}
+
+/// Makes the next increment.
 pub(crate) fn next(
     target: &Target,
-    commits: &[ObjectId],
-    tips: &[ObjectId],
+    rest: &Rest<'_>,
     size: Option<Size>,
     options: Options,
     at: &Path,
     stopped: &(dyn Fn() -> bool + Sync),
 ) -> Result<Increment, PackError> {
-    let most = size.map_or(u64::MAX, |size| size.most);
-    let mut budget = size.map_or(u64::MAX, |size| size.piece.min(size.most));
+    let longest = size.map_or(u64::MAX, |size| size.longest.min(size.most));
+    let mut budget = size.map_or(u64::MAX, Size::budget);
     loop {
-        let (contents, count, last) = collect(target, commits, tips, budget, most, stopped)?;
+        let collected = collect(target, rest, budget, size, stopped)?;
+        let (count, part) = (collected.commits, collected.part);
+        let single = match (collected.contents.items.as_slice(), rest.commits) {
+            ([only], [commit, ..]) => Some((only.id, *commit)),
+            _ => None,
+        };
         let file = File::options()
             .read(true)
             .write(true)
@@ -60,60 +103,116 @@ pub(crate) fn next(
             .open(at)
             .map_err(PackError::Write)?;
         let mut out = BufWriter::with_capacity(1 << 18, file);
+        let contents = collected.contents;
+        let weight = contents.weight;
         let made = write(contents, &target.store, options, &mut out, stopped)?;
         let file = out
             .into_inner()
             .map_err(|it| PackError::Write(it.into_error()))?;
         // What it weighs was a guess.
-        if made.bytes > most && count > 1 && budget > 1 {
-            budget = (budget.min(made.bytes) / 2).max(1);
+        if made.bytes > longest && single.is_none() && budget > 1 {
+            budget = (budget.min(weight) / 2).max(1);
             continue;
         }
-        let (heads, onto) = edges(target, &commits[..count])?;
+        let (mut heads, mut onto) = edges(target, &rest.commits[..count])?;
+        heads.extend(part.map(|it| it.at));
+        onto.extend(rest.sent.map(|it| it.at));
         return Ok(Increment {
             pack: Arc::new(file),
             made,
+            weight,
             commits: count,
+            part,
             heads,
             onto,
-            last,
+            single,
+            last: collected.last,
         });
     }
 }
 
-/// The objects of as many commits as fit, at least of one. Whether these are all.
+/// The objects of an increment.
+struct Collected {
+    contents: Contents,
+    /// Of so many commits.
+    commits: usize,
+    /// Of a part of the first one instead.
+    part: Option<Sent>,
+    /// These are all.
+    last: bool,
+}
+
+/// The objects of as many commits as fit, at least of a part of one.
 fn collect(
     target: &Target,
-    commits: &[ObjectId],
-    tips: &[ObjectId],
+    rest: &Rest<'_>,
     budget: u64,
-    most: u64,
+    size: Option<Size>,
     stopped: &dyn Fn() -> bool,
-) -> Result<(Contents, usize, bool), PackError> {
-    let mut collector = Collector::new(&target.store, Limits { blob: most });
-    let mut count = 0;
-    for id in commits {
+) -> Result<Collected, PackError> {
+    let limits = Limits {
+        blob: size.map_or(u64::MAX, |size| size.most),
+        this: None,
+    };
+    let mut collector = Collector::new(&target.store, limits);
+    let (mut count, mut part) = (0, None);
+    for id in rest.commits {
         if stopped() {
             return Err(PackError::Stopped);
         }
         let before = (collector.contents.items.len(), collector.contents.weight);
         collector.commit(*id, target.shallow.contains(id))?;
         let contents = &mut collector.contents;
+        if count == 0
+            && let Some(sent) = rest.sent
+        {
+            let order = parts::order(&contents.items, &target.store)?;
+            parts::leave_out(contents, &order, sent);
+        }
+        if let (Some(large), Some(size)) = (contents.too_large(), size) {
+            return Err(PackError::too_large(large, size.most, size.limit));
+        }
         let full = contents.weight > budget || contents.items.len() > OBJECTS;
-        if full && budget != u64::MAX && count > 0 {
-            contents.items.truncate(before.0);
-            contents.weight = before.1;
-            break;
+        if full && size.is_some() {
+            if count > 0 {
+                contents.items.truncate(before.0);
+                contents.weight = before.1;
+                break;
+            }
+            part = parts::next(contents, &target.store, *id, rest.sent, budget, OBJECTS)?;
+            if part.is_some() {
+                break;
+            }
         }
         count += 1;
     }
-    let last = count == commits.len();
+    let last = count == rest.commits.len();
     if last {
-        for tip in tips {
+        for tip in rest.tips {
             collector.object(*tip)?;
         }
     }
-    Ok((collector.contents, count, last))
+    Ok(Collected {
+        contents: collector.contents,
+        commits: count,
+        part,
+        last,
+    })
+}
+
+/// Where a blob of a commit is.
+pub(crate) fn find(
+    target: &Target,
+    commit: ObjectId,
+    blob: ObjectId,
+) -> Result<Option<Large>, PackError> {
+    let limits = Limits {
+        blob: u64::MAX,
+        this: Some(blob),
+    };
+    let mut collector = Collector::new(&target.store, limits);
+    collector.commit(commit, target.shallow.contains(&commit))?;
+    Ok(collector.contents.too_large().cloned())
 }
 
 /// The commits without a child, and the parents that are not among them.

@@ -8,21 +8,24 @@
 //! ```
 //!
 //! A server throws away a pack that is cut, so what is long is sent in increments: packs of some
-//! commits, parents first, each of which the server keeps under temporary refs. With the last one
+//! commits, parents first, or of a part of one that is large; the server keeps each of them under
+//! temporary refs. With the last one
 //! the real refs move and the temporary ones go, in one list of commands. What is short is one
 //! push, as git's.
 //!
 //! Where a push is, the server knows: what it lists is what it has, temporary refs included. A
 //! process that takes over asks it, and sends the rest.
 //!
-//! - `store`, `history`, `contents`: the objects here, and which of them the server lacks;
-//! - `pack`, `increment`: the pack of what is next;
-//! - [`temporary`]: the refs that hold it;
+//! - `store`, `history`, `contents`, `elsewhere`: the objects here, and which of them the server
+//!   lacks;
+//! - `pack`, `increment`, `parts`: the pack of what is next: commits, or a part of one;
+//! - [`temporary`]: the refs that hold it; [`started`]: whose they are;
 //! - `target`: both sides, connected; `learned`: how much a server takes;
 //! - `machine` with a file a step: the operation.
 
 mod clean;
 pub(crate) mod contents;
+mod elsewhere;
 pub mod error;
 mod finish;
 pub(crate) mod here;
@@ -33,8 +36,10 @@ mod learned;
 mod machine;
 pub(crate) mod name;
 pub(crate) mod pack;
+mod parts;
 mod prepare;
 mod send;
+pub mod started;
 pub(crate) mod store;
 mod target;
 pub mod temporary;

@@ -18,13 +18,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     clean::Clean,
-    error::PackError,
+    error::{Limit, PackError},
     finish::Finish,
     history,
-    increment::{self, Increment, Size},
+    increment::{self, Increment, Rest, Size},
     learned,
     machine::{Output, Push, connection, plan, store_outcome, target, threads},
     pack::Options,
+    started,
     target::{Opened, Plan, Target, TargetError},
     temporary::{self, Place},
 };
@@ -55,6 +56,14 @@ pub struct Send {
     /// So often the line was cut while a piece was sent.
     #[serde(default)]
     cuts: u32,
+    /// So long were the packs for what weighs one byte here.
+    #[serde(default = "one")]
+    ratio: f64,
+}
+
+/// What a guess begins with.
+const fn one() -> f64 {
+    1.0
 }
 
 /// What a process has from the slice before.
@@ -88,6 +97,7 @@ impl Send {
             place: Place::Own,
             bytes: 0,
             cuts: 0,
+            ratio: one(),
         }
     }
 
@@ -107,7 +117,7 @@ impl Send {
             .filter_map(|it| it.pair.new)
             .collect();
         if updates.iter().all(|it| it.status != Status::Send) {
-            return Self::end(b, &target, updates, &opened);
+            return self.end(b, &target, updates, &opened);
         }
         let known = known(&opened);
         let walked = match walked.filter(|it| it.fits(&tips, &known)) {
@@ -125,8 +135,14 @@ impl Send {
         let interrupt = Arc::clone(b.interrupt());
         let stopped = || interrupt.load(Ordering::Relaxed);
         let size = self.size(b);
-        let rest = &walked.commits[walked.sent..];
-        let made = increment::next(&target, rest, &walked.tips, size, options, &at, &stopped);
+        let commits = &walked.commits[walked.sent..];
+        let first = commits.first();
+        let rest = Rest {
+            commits,
+            tips: &walked.tips,
+            sent: first.and_then(|id| temporary::sent(&opened.refs, b.id(), *id)),
+        };
+        let made = increment::next(&target, &rest, size, options, &at, &stopped);
         let made = made.map_err(TargetError::from)?;
         b.report_bytes(self.bytes, Some(self.bytes + made.made.bytes));
         b.env().at("made");
@@ -144,9 +160,22 @@ impl Send {
         }
         let asked = b.input().max_increment.unwrap_or(u64::MAX);
         let refused = self.refused.map_or(u64::MAX, |it| it.saturating_sub(1));
+        let limit = if refused < asked {
+            Limit::Server
+        } else {
+            Limit::Asked
+        };
         Some(Size {
             piece: self.piece,
+            // Where a server or the line wants shorter ones, it is better seen here.
+            longest: if self.piece < PIECE {
+                self.piece
+            } else {
+                u64::MAX
+            },
+            ratio: self.ratio,
             most: asked.min(refused),
+            limit,
         })
     }
 
@@ -177,7 +206,10 @@ impl Send {
         let id = b.id().to_owned();
         let mut commands: Vec<Command> = Vec::new();
         for head in &made.heads {
-            let name = self.place.name(&id, *head);
+            let name = match (made.part, walked.commits.get(walked.sent)) {
+                (Some(part), Some(of)) => self.place.part(&id, *of, part.objects),
+                _ => self.place.name(&id, *head),
+            };
             if !opened.refs.iter().any(|it| it.name == name) {
                 commands.push(Command {
                     name,
@@ -187,6 +219,7 @@ impl Send {
             }
         }
         let created = commands.len();
+        started::note(target, &id);
         let old = temporary::of(&opened.refs, &id).filter(|it| made.onto.contains(&it.1));
         commands.extend(old.map(|(name, at)| Command {
             name: name.to_owned(),
@@ -217,6 +250,10 @@ impl Send {
         self.bytes += made.made.bytes;
         self.cuts = 0;
         walked.sent += made.commits;
+        #[allow(clippy::cast_precision_loss, reason = "it is a guess")]
+        let ratio = made.made.bytes as f64 / made.weight.max(1) as f64;
+        // One that is very short says little of the next one.
+        self.ratio = ratio.max(self.ratio / 2.0);
         let (heads, onto) = (&made.heads, &made.onto);
         walked.heads.retain(|it| !onto.contains(it));
         walked.heads.extend_from_slice(heads);
@@ -276,6 +313,7 @@ impl Send {
         b.env().at("moved");
         b.report(commits, Some(commits));
         self.bytes += made.made.bytes;
+        b.report_bytes(self.bytes, Some(self.bytes));
         for update in updates.iter_mut().filter(|it| it.status == Status::Send) {
             update.status = match answer(&report, &update.pair.to) {
                 Answer::Taken => Status::Done,
@@ -298,11 +336,17 @@ impl Send {
 
     /// Nothing is left to send.
     fn end(
+        self,
         b: &mut Blocking<Push>,
         target: &Target,
         updates: Vec<Update>,
         opened: &Opened,
     ) -> StepResult<Push> {
+        // The answer to the last push may have been lost, and with it how much that was.
+        let before = b.progress().snapshot();
+        let all = before.total.unwrap_or(0).max(before.items);
+        b.report(all, Some(all));
+        b.report_bytes(self.bytes, Some(self.bytes));
         let output = Self::output(target, updates);
         store_outcome(b, &output)?;
         if temporary::of(&opened.refs, b.id()).next().is_some() {
@@ -356,12 +400,7 @@ impl Send {
             return self.shorter(b, target, made).map(Err);
         }
         match result {
-            Ok(report) => {
-                if !too_long && report.unpack.is_none() && self.refused.is_some() {
-                    learned::remember(target, bytes.max(SHORTEST));
-                }
-                Ok(Ok(report))
-            }
+            Ok(report) => Ok(Ok(report)),
             Err(error) if error.class() == ErrorClass::Transient && !error.is_interrupted() => {
                 // A line that does not hold for so long may hold for less.
                 self.cuts += 1;
@@ -384,9 +423,16 @@ impl Send {
         made: &Increment,
     ) -> Result<StepResult<Push>, StepError> {
         let bytes = made.made.bytes;
-        if made.commits <= 1 {
-            let error = PackError::NoShorter { bytes };
+        if let Some((object, commit)) = made.single {
+            let large = increment::find(target, commit, object).map_err(TargetError::from)?;
+            let error = match large {
+                Some(large) => PackError::too_large(&large, bytes, Limit::Server),
+                None => PackError::NoShorter { bytes },
+            };
             return Err(StepError::fatal(error));
+        }
+        if self.piece <= 1 {
+            return Err(StepError::fatal(PackError::NoShorter { bytes }));
         }
         b.note(format!("the server takes no pack of {bytes} bytes"));
         self.refused = Some(self.refused.map_or(bytes, |it| it.min(bytes)));
@@ -403,6 +449,7 @@ impl Send {
             place: self.place,
             bytes: self.bytes,
             cuts: self.cuts,
+            ratio: self.ratio,
         }
     }
 }

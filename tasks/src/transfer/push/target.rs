@@ -163,6 +163,20 @@ impl Target {
 
     /// Says which ref goes where, and what becomes of it.
     pub fn plan(&self, input: &Input, opened: &Opened) -> Result<Plan, TargetError> {
+        // What a server can't do it can't do at the end, either.
+        for (asked, ability, what) in [
+            (
+                !input.options.is_empty(),
+                "push-options",
+                "take push options",
+            ),
+            (input.atomic, "atomic", "change all refs together or none"),
+        ] {
+            if asked && opened.session.has(ability).is_none() {
+                let what = what.to_owned();
+                return Err(ConnectionError::Unable { what }.into());
+            }
+        }
         let local = Local::of(&self.repo)?;
         let (specs, setup) = defaults::specs(&self.repo, &local, &self.remote, &input.asked())?;
         let object = |name: &BStr| {
@@ -198,8 +212,7 @@ impl Target {
             _ => None,
         };
         let below = |commit: ObjectId, tips: &[ObjectId]| {
-            let missing = history::missing(&self.store, &[commit], tips, &self.shallow, &|| false);
-            missing.is_ok_and(|it| it.is_empty())
+            history::reaches(&self.store, tips, commit, &self.shallow).unwrap_or(false)
         };
         follow_tags(pairs, local, &opened.refs, &leads, &below);
     }

@@ -11,7 +11,11 @@ use super::{
 use crate::{
     compress::{Compressor as _, FlateCompressor},
     pack::git_pack::{Form, GitPack},
-    transfer::push::{contents::Contents, error::PackError, store::Store},
+    transfer::push::{
+        contents::{Contents, Extra},
+        error::PackError,
+        store::Store,
+    },
 };
 
 /// A pack that was written.
@@ -35,14 +39,16 @@ pub(crate) fn write(
     out: &mut dyn Write,
     stopped: &(dyn Fn() -> bool + Sync),
 ) -> Result<Made, PackError> {
+    let extra = std::mem::take(&mut contents.extra);
     let mut plan = Plan::of(&mut contents, store, options)?;
     search::search(&mut plan, store, options, stopped)?;
     let count = index(plan.items.len());
+    let all = count + index(extra.len());
     let mut writer = Writer {
         plan: &plan,
         store,
         options,
-        pack: GitPack::begin(count),
+        pack: GitPack::begin(all),
         ranks: vec![u32::MAX; plan.items.len()],
         zlib: FlateCompressor::new(search::LEVEL),
         deltas: 0,
@@ -52,6 +58,9 @@ pub(crate) fn write(
     let mut order: Vec<u32> = (0..count).rev().collect();
     order.sort_by_key(|at| plan.items[*at as usize].kind.place().min(2));
     let mut stack = Vec::new();
+    for it in &extra {
+        writer.extra(it)?;
+    }
     for at in order {
         writer.with_bases(at, &mut stack, out)?;
         if stopped() {
@@ -65,7 +74,7 @@ pub(crate) fn write(
     let id = pack.finish();
     out.write_all(id.as_slice()).map_err(PackError::Write)?;
     Ok(Made {
-        objects: count,
+        objects: all,
         deltas,
         bytes,
         id,
@@ -150,6 +159,14 @@ impl Writer<'_> {
             }
         }
         self.ranks[at as usize] = index(self.pack.offsets().len() - 1);
+        Ok(())
+    }
+
+    /// Writes an object that is in no store.
+    fn extra(&mut self, it: &Extra) -> Result<(), PackError> {
+        self.zlib.compress(&it.content, &mut self.scratch.1)?;
+        self.begin(Form::Whole(it.kind), it.content.len() as u64, it.id)?;
+        self.pack.push(&self.scratch.1);
         Ok(())
     }
 

@@ -42,6 +42,15 @@ fn local(scratch: &Path, server: &Path) -> PathBuf {
         repo.write(&format!("{}.txt", i % 4), text);
         repo.commit(&format!("{i}"));
     }
+    // One that goes in parts, since it is above the limit.
+    for i in 0..8 {
+        let line = |n: u32| ((n * 7927 + i * 104_729) % 99_991).to_string() + "\n";
+        repo.write(
+            &format!("deep/{i}/new.txt"),
+            (0..900).map(line).collect::<String>(),
+        );
+    }
+    repo.commit("many");
     repo.git(&["tag", "-am", "x", "v1"]);
     repo.git(&["remote", "add", "origin", server.to_str().unwrap()]);
     repo.git_dir().to_owned()
