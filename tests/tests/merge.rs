@@ -274,3 +274,98 @@ fn commits_are_signed_where_that_is_configured() {
     scratch.git(&repo, &["verify-commit", "HEAD"]);
     scratch.git(&repo, &["fsck", "--strict"]);
 }
+
+#[test]
+fn what_is_not_done_here_is_refused_by_name() {
+    let scratch = Scratch::new();
+    let repo = repository(&scratch, "repo", false);
+    let before = scratch.git(&repo, &["rev-parse", "HEAD"]);
+    let refused = scratch.mug(&repo, &["merge", "topic", "topic~0"]).exits(2);
+    assert!(refused.stderr.contains("more than two sides"), "{refused}");
+    scratch.git(&repo, &["config", "merge.verifySignatures", "true"]);
+    let refused = scratch.mug(&repo, &["merge", "topic"]).exits(1);
+    assert!(
+        refused.stderr.contains("merge.verifySignatures"),
+        "{refused}"
+    );
+    scratch.git(&repo, &["config", "--unset", "merge.verifySignatures"]);
+    scratch.git(&repo, &["config", "merge.autoStash", "true"]);
+    let tracked = scratch.git(&repo, &["ls-files"]);
+    let tracked = tracked.lines().next().expect("a file");
+    put(&repo, tracked, "mine\n");
+    let refused = scratch.mug(&repo, &["merge", "topic"]).exits(1);
+    assert!(refused.stderr.contains("merge.autoStash"), "{refused}");
+    let kept = std::fs::read_to_string(repo.join(tracked)).expect("it is there");
+    assert_eq!(kept, "mine\n");
+    scratch.git(&repo, &["checkout", "-q", "--", tracked]);
+    // Both sides have the submodule at other commits.
+    scratch.git(&repo, &["checkout", "-q", "-b", "submodules"]);
+    let submodule = |at: &str| {
+        let info = format!("160000,{at},module");
+        scratch.git(&repo, &["update-index", "--add", "--cacheinfo", &info]);
+        scratch.git(&repo, &["commit", "-q", "-m", "submodule"]);
+    };
+    submodule(&"1".repeat(40));
+    scratch.git(&repo, &["branch", "other"]);
+    submodule(&"2".repeat(40));
+    scratch.git(&repo, &["checkout", "-q", "other"]);
+    submodule(&"3".repeat(40));
+    let head = scratch.git(&repo, &["rev-parse", "HEAD"]);
+    let refused = scratch.mug(&repo, &["merge", "submodules"]).exits(1);
+    assert!(
+        refused
+            .stderr
+            .contains("the submodule \"module\" conflicts"),
+        "{refused}"
+    );
+    assert_eq!(scratch.git(&repo, &["rev-parse", "HEAD"]), head);
+    assert_eq!(scratch.git(&repo, &["rev-parse", "main"]), before);
+}
+
+#[test]
+fn other_programs_sign_as_they_do_for_git() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let scratch = Scratch::new();
+    // What it was told and given is its signature.
+    let script = "#!/bin/sh\nsum=$(sha1sum)\necho '[GNUPG:] SIG_CREATED x' >&2\n\
+                  printf -- '-----BEGIN PGP SIGNATURE-----\\r\\n\\r\\n%s: %s\\r\\n' \"$*\" \"$sum\"\n\
+                  echo '-----END PGP SIGNATURE-----'\n";
+    let program = scratch.join("sign");
+    std::fs::write(&program, script).expect("it is written");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+    let program = program.to_str().expect("text");
+    for (number, (key, format, id)) in [
+        ("gpg.program", "openpgp", None),
+        ("gpg.openpgp.program", "openpgp", Some("0xkey")),
+        ("gpg.x509.program", "x509", Some("a key")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let heads = ["git", "mug"].map(|who| {
+            let repo = repository(&scratch, &format!("{who}-{number}"), false);
+            scratch.git(&repo, &["config", "commit.gpgSign", "true"]);
+            scratch.git(&repo, &["config", "gpg.format", format]);
+            scratch.git(&repo, &["config", key, program]);
+            if let Some(id) = id {
+                scratch.git(&repo, &["config", "user.signingKey", id]);
+            }
+            let mut command = match who {
+                "git" => scratch.command("git", &repo),
+                _ => scratch.mug_command(&repo, &["merge", "topic"]),
+            };
+            if who == "git" {
+                command.args(["merge", "-q", "--no-edit", "topic"]);
+            }
+            for date in ["GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"] {
+                command.env(date, "1700000000 +0100");
+            }
+            let output = command.output().expect("it runs");
+            assert!(output.status.success(), "{output:?}");
+            scratch.git(&repo, &["cat-file", "commit", "HEAD"])
+        });
+        assert_eq!(heads[0], heads[1]);
+        assert!(heads[0].contains("gpgsig -----BEGIN"), "{}", heads[0]);
+    }
+}

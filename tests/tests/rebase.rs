@@ -12,7 +12,9 @@ const COMMITS: usize = 60;
 /// Files that both branches know.
 const FILES: usize = 24;
 /// Processes that are killed.
-const KILLS: usize = 40;
+const KILLS: usize = 100;
+/// As many in commands, and on the way back.
+const MORE_KILLS: usize = 15;
 
 /// The lines of a file, with some of them changed.
 fn text(changed: &[(usize, String)]) -> String {
@@ -387,4 +389,138 @@ fn what_is_in_the_way_is_said_before_anything_begins() {
     let id = begun(&scratch, &repo).expect("it waits");
     scratch.mug(&repo, &["rebase", "--resume", &id]).ok();
     assert_eq!(scratch.git(&repo, &["status", "--porcelain"]), "");
+}
+
+/// What is there beside the Git directory, and the branches.
+fn seen(scratch: &Scratch, repo: &Path) -> (String, String, Vec<(PathBuf, String)>) {
+    let mut all = files(repo);
+    all.retain(|path, _| !path.starts_with(".git"));
+    let all = all.into_iter().map(|(path, it)| (path, format!("{it:?}")));
+    (
+        scratch.git(repo, &["for-each-ref"]),
+        scratch.git(repo, &["status", "--porcelain"]),
+        all.collect(),
+    )
+}
+
+#[test]
+fn killed_on_the_way_back_it_comes_back() {
+    let scratch = Scratch::fast(256 << 20);
+    let original = repository(&scratch, "original", true);
+    let wanted = seen(&scratch, &original);
+    let mut random = fastrand::Rng::with_seed(7);
+    let (mut kills, mut round) = (0, 0);
+    while kills < MORE_KILLS {
+        round += 1;
+        assert!(round < 100, "{kills} kills");
+        let mug = copy(&scratch, &original, &format!("mug-{round}"));
+        scratch.mug(&mug, &["rebase", "main"]).exits(3);
+        let id = begun(&scratch, &mug).expect("it waits");
+        for most in (60..).step_by(15) {
+            let running = scratch.spawn(&mug, &["rebase", "--resume", &id, "--abort"]);
+            std::thread::sleep(Duration::from_millis(random.u64(5..most)));
+            let was_running = running.is_running();
+            let output = running.kill();
+            match output.code() {
+                Some(0) => break,
+                None if was_running => kills += 1,
+                None => {}
+                _ => panic!("{output}"),
+            }
+            if begun(&scratch, &mug).is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen(&scratch, &mug), wanted);
+        std::fs::remove_dir_all(&mug).expect("it can be removed");
+    }
+}
+
+#[test]
+fn a_command_that_ended_is_not_run_again() {
+    let scratch = Scratch::fast(256 << 20);
+    let original = repository(&scratch, "original", false);
+    let (git, mug) = (
+        copy(&scratch, &original, "git"),
+        copy(&scratch, &original, "mug"),
+    );
+    let build = "git rev-parse HEAD >> .git/built";
+    scratch.git(&git, &["rebase", "--quiet", "--exec", build, "main"]);
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut kills = 0;
+    loop {
+        let args = match begun(&scratch, &mug) {
+            Some(id) => vec!["rebase".to_owned(), "--resume".to_owned(), id],
+            None => ["rebase", "--exec", build, "main"]
+                .map(str::to_owned)
+                .to_vec(),
+        };
+        let running = scratch.spawn(&mug, &args);
+        if kills < MORE_KILLS {
+            std::thread::sleep(Duration::from_millis(random.u64(50..250)));
+            kills += usize::from(running.is_running());
+            let output = running.kill();
+            assert!(matches!(output.code(), None | Some(0)), "{output}");
+            if output.code() == Some(0) {
+                break;
+            }
+        } else {
+            let output = running.wait();
+            assert_eq!(output.code(), Some(0), "{output}");
+            break;
+        }
+    }
+    assert_same(&scratch, &mug, &git);
+    let seen = |repo: &Path| {
+        let seen = std::fs::read_to_string(repo.join(".git/built")).expect("it was built");
+        seen.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (mut ours, theirs) = (seen(&mug), seen(&git));
+    assert!(ours.len() <= theirs.len() + kills, "{} builds", ours.len());
+    // Only the one that was interrupted ran again, at once.
+    ours.dedup();
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn while_one_is_going_on_no_other_begins() {
+    let scratch = Scratch::new();
+    let repo = repository(&scratch, "repo", false);
+    let wait = "touch .git/begun; while test ! -f .git/go; do sleep 0.05; done";
+    let running = scratch.spawn(&repo, &["rebase", "--exec", wait, "main"]);
+    let begun = repo.join(".git/begun");
+    end_to_end::wait_until("the command runs", || begun.exists());
+    for other in [&["rebase", "main"][..], &["merge", "main"]] {
+        let refused = scratch.mug(&repo, other).exits(1);
+        assert!(refused.stderr.contains("rebase"), "{refused}");
+    }
+    std::fs::write(repo.join(".git/go"), "").expect("it can be written");
+    let output = running.wait();
+    assert_eq!(output.code(), Some(0), "{output}");
+    assert_eq!(scratch.git(&repo, &["status", "--porcelain"]), "");
+}
+
+#[test]
+fn what_was_picked_survives_gc() {
+    let scratch = Scratch::new();
+    let original = repository(&scratch, "original", false);
+    let (git, mug) = (
+        copy(&scratch, &original, "git"),
+        copy(&scratch, &original, "mug"),
+    );
+    by_git(&scratch, &git);
+    // All is picked, and nothing can be moved.
+    let lock = mug.join(".git/index.lock");
+    std::fs::write(&lock, "").expect("it can be written");
+    scratch.mug(&mug, &["rebase", "main"]).exits(3);
+    let id = begun(&scratch, &mug).expect("it waits");
+    // The logs are old.
+    scratch.git(&mug, &["config", "gc.reflogExpire", "never"]);
+    scratch.git(&mug, &["gc", "--quiet", "--prune=now"]);
+    std::fs::remove_file(&lock).expect("it can be removed");
+    scratch.mug(&mug, &["rebase", "--resume", &id]).ok();
+    assert_same(&scratch, &mug, &git);
+    let mut packs = files(&mug.join(".git/objects/pack"));
+    packs.retain(|path, _| path.extension().is_some_and(|it| it == "keep"));
+    assert!(packs.is_empty(), "{:?}", packs.keys());
 }

@@ -70,6 +70,7 @@ fn look(b: &mut Blocking<Merge>) -> StepResult<Merge> {
     }
     let fast_forward = fast_forward(&settings, &theirs);
     let from = tree(&repository, ours)?;
+    refuse_autostash(&repository, from)?;
     let mut facts = Facts {
         head,
         from,
@@ -110,6 +111,16 @@ fn look(b: &mut Blocking<Merge>) -> StepResult<Merge> {
     keep_all(b, &outcome, &text)?;
     objects::save(&repository, &own_dir(b), &*b)?;
     begin(b, facts)
+}
+
+/// What is not committed is not kept aside here, as Git would do for this setting.
+fn refuse_autostash(repository: &gix::Repository, tree: ObjectId) -> Result<(), StepError> {
+    let key = "merge.autoStash";
+    let is_set = repository.config_snapshot().boolean(key) == Some(true);
+    if is_set && !worktree::dirt(repository, tree)?.is_clean() {
+        return Err(MergeError::Setting { key: key.into() }.into());
+    }
+    Ok(())
 }
 
 /// Makes the merge itself.

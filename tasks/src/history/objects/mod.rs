@@ -49,6 +49,48 @@ pub fn save(
     own: &Path,
     disk: &dyn Disk,
 ) -> Result<Option<ObjectId>, StepError> {
+    save_as(repository, own, disk, false)
+}
+
+/// As [`save`], for objects that no ref leads to for longer: `git gc` leaves the pack alone until
+/// [`release`] is called with the same `own`.
+pub fn save_kept(
+    repository: &gix::Repository,
+    own: &Path,
+    disk: &dyn Disk,
+) -> Result<Option<ObjectId>, StepError> {
+    save_as(repository, own, disk, true)
+}
+
+/// Lets go of the packs that [`save_kept`] wrote. It can be repeated.
+pub fn release(repository: &gix::Repository, own: &Path) -> io::Result<()> {
+    let ours = keeper(own);
+    let dir = repository.common_dir().join("objects/pack");
+    let entries = match fs::read_dir(&dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let is_keep = path.extension().is_some_and(|it| it == "keep");
+        if is_keep && fs::metadata(&path)?.len() == ours.len() as u64 && fs::read(&path)? == ours {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a pack's `.keep` says of who keeps it.
+fn keeper(own: &Path) -> Vec<u8> {
+    [b"mug: ", own.as_os_str().as_encoded_bytes(), b"\n"].concat()
+}
+
+fn save_as(
+    repository: &gix::Repository,
+    own: &Path,
+    disk: &dyn Disk,
+    kept: bool,
+) -> Result<Option<ObjectId>, StepError> {
     let Some(memory) = repository.objects.reset_object_memory() else {
         return Ok(None);
     };
@@ -62,7 +104,7 @@ pub fn save(
     }
     // As Git has it: commits first.
     objects.sort_unstable_by_key(|(id, kind, _)| (rank(*kind), *id));
-    let written = write(repository, &objects, own, disk);
+    let written = write(repository, &objects, own, disk, kept);
     match written {
         Ok(name) => Ok(Some(name)),
         Err(error) => Err(StepError::from(error).context("new objects")),
@@ -83,6 +125,7 @@ fn write(
     objects: &[(ObjectId, ObjectKind, &[u8])],
     own: &Path,
     disk: &dyn Disk,
+    kept: bool,
 ) -> io::Result<ObjectId> {
     fs::create_dir_all(own)?;
     let (pack_path, idx_path) = (own.join("new.pack"), own.join("new.idx"));
@@ -123,6 +166,11 @@ fn write(
     git_idx::write(idx, || rows.iter().copied().map(Ok), name, |error| error)?;
     let dir = repository.common_dir().join("objects/pack");
     fs::create_dir_all(&dir)?;
+    if kept {
+        let keep = dir.join(format!("pack-{name}.keep"));
+        fs::write(&keep, keeper(own))?;
+        disk.sync(&keep)?;
+    }
     // The index last: with it the pack is seen.
     for (from, extension) in [(&pack_path, "pack"), (&idx_path, "idx")] {
         fs::set_permissions(from, fs::Permissions::from_mode(0o444))?;

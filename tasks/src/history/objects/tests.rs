@@ -4,7 +4,7 @@ use gix::prelude::Write as _;
 
 use super::*;
 use crate::disk::Plain;
-use crate::history::testing::{git, init};
+use crate::history::testing::{git, init, try_git};
 
 #[test]
 fn what_is_in_memory_becomes_one_pack_and_nothing_is_written_twice() {
@@ -56,4 +56,34 @@ fn what_is_in_memory_becomes_one_pack_and_nothing_is_written_twice() {
         1
     );
     assert_eq!(fs::read_dir(&own).unwrap().count(), 0);
+}
+
+#[test]
+fn what_is_kept_survives_gc_until_it_is_released() {
+    let dir = tempfile::tempdir().unwrap();
+    let repo = init(dir.path());
+    let shared = gix::open(&repo).unwrap().into_sync();
+    let own = repo.join(".git/mug/own");
+    let write = |content: &str| {
+        let repository = in_memory(&shared);
+        let kind = gix::objs::Kind::Blob;
+        let id = repository.objects.write_buf(kind, content.as_bytes());
+        save_kept(&repository, &own, &Plain).unwrap();
+        id.unwrap().to_string()
+    };
+    let ids = ["one", "two"].map(write);
+    let there = || {
+        git(&repo, &["gc", "-q", "--prune=now"]);
+        let id = |id: &String| try_git(&repo, &["cat-file", "-e", id]).status.success();
+        ids.each_ref().map(id)
+    };
+    assert_eq!(there(), [true, true]);
+    // Others keep theirs.
+    let repository = shared.to_thread_local();
+    release(&repository, &repo.join("other")).unwrap();
+    assert_eq!(there(), [true, true]);
+    for _ in 0..2 {
+        release(&repository, &own).unwrap();
+    }
+    assert_eq!(there(), [false, false]);
 }

@@ -9,6 +9,7 @@ use super::super::folder;
 use super::super::input::End;
 use super::super::machine::{Rebase, open, output, own, record, rewritten, with_refs};
 use crate::history::hooks::{HookError, Hooks};
+use crate::history::objects;
 
 /// The last state.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,6 +28,8 @@ impl Close {
         b: &Blocking<Rebase>,
         repository: &gix::Repository,
     ) -> Result<(), RebaseError> {
+        let kept = own(b, repository, "objects");
+        objects::release(repository, &kept).map_err(RebaseError::io(&kept))?;
         for name in ["refs", "objects", "engine", "folder", "hooks"] {
             let dir = own(b, repository, name);
             match std::fs::remove_dir_all(&dir) {

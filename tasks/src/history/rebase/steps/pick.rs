@@ -103,7 +103,7 @@ fn advance(
     // What the state points to is on disk before it.
     let writing = Instant::now();
     let place = own(b, &work.repository, "objects");
-    objects::save(&work.repository, &place, b)?;
+    objects::save_kept(&work.repository, &place, b)?;
     work.writing = writing.elapsed();
     b.append_file(RECORD)?.append(&record)?;
     match stopped {

@@ -87,7 +87,7 @@ fn prepare(b: &mut Blocking<Rebase>) -> Result<Transition<Rebase>, RebaseError> 
     }
     rewrite(b, TODO, &todo::render(&items))?;
     let place = own(b, &repository, "objects");
-    objects::save(&repository, &place, &*b)?;
+    objects::save_kept(&repository, &place, &*b)?;
     if choice.dirty.is_some() {
         return keep_aside(b, course);
     }
@@ -103,7 +103,7 @@ fn keep_aside(
     let who = b.env().committer(&repository);
     let kept = stash::create(&repository, course.from, course.from_branch.as_ref(), &who)?;
     let place = own(b, &repository, "objects");
-    objects::save(&repository, &place, &*b)?;
+    objects::save_kept(&repository, &place, &*b)?;
     b.note(format!("what is not committed is kept as {kept}"));
     course.stash = Some(kept);
     Ok(Transition::To(Look::new(course, Goal::Clean).into()))

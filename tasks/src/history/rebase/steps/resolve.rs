@@ -247,7 +247,7 @@ impl Ended<'_> {
         who: BString,
     ) -> Result<(), RebaseError> {
         let place = own(b, repository, "objects");
-        objects::save(repository, &place, &*b)?;
+        objects::save_kept(repository, &place, &*b)?;
         let done = Done {
             how: "continue".into(),
             open: self.open,

@@ -58,7 +58,7 @@ fn unstash(b: &mut Blocking<Rebase>, state: Unstash) -> Result<Transition<Rebase
         return Ok(Transition::To(Keep { course, end }.into()));
     }
     let place = own(b, &repository, "objects");
-    objects::save(&repository, &place, &*b)?;
+    objects::save_kept(&repository, &place, &*b)?;
     let goal = Goal::Restore {
         tree: merged.tree,
         end,

@@ -60,3 +60,31 @@ async fn a_rebase_with_conflicts_stands_every_crash() {
     .points(5);
     assert_resumable(case).await;
 }
+
+#[tokio::test]
+async fn giving_up_stands_every_crash() {
+    let make = |scratch: &Path| -> Input {
+        let repo = conflicting(scratch);
+        std::fs::write(repo.join("new"), "mine\n").unwrap();
+        git(&repo, &["add", "new"]);
+        Input {
+            autostash: Some(true),
+            ..input(&repo, &["main"])
+        }
+    };
+    // Once the user saw the conflict, each process is told to give up.
+    let env_of = |scratch: &Path, _: &Input| {
+        let wish = if scratch.join("seen").exists() {
+            Wish::Abort
+        } else {
+            Wish::Continue
+        };
+        Ok(env(wish))
+    };
+    let case = Case::<Rebase>::with_env(make, env_of)
+        .user(|scratch, _| std::fs::write(scratch.join("seen"), "").unwrap())
+        .observe(observe)
+        .states_may_differ()
+        .points(5);
+    assert_resumable(case).await;
+}
