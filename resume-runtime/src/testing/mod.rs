@@ -97,6 +97,7 @@ mod disk;
 mod finding;
 mod kill;
 mod outcome;
+mod place;
 mod process;
 mod strikes;
 mod trial;
@@ -105,5 +106,6 @@ pub use case::{Case, assert_resumable};
 pub use check::Report;
 pub use disk::Cut;
 pub use finding::{Fault, Finding, Point};
+pub use place::scratch_parent;
 
 pub use crate::faults::Moment;

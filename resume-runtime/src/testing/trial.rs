@@ -89,7 +89,11 @@ impl<'c, M: Resumable> Bench<'c, M> {
     }
 
     fn set_up(case: &'c Case<M>) -> io::Result<Self> {
-        let own = tempfile::tempdir()?;
+        let own = match case.scratch_in {
+            // It may be there to have two file systems.
+            Some(_) => tempfile::tempdir()?,
+            None => tempfile::tempdir_in(super::scratch_parent())?,
+        };
         let other = case.scratch_in.as_ref().map(tempfile::tempdir_in);
         let other = other.transpose()?;
         let root = |dir: &TempDir, name: &str| -> io::Result<Root> {

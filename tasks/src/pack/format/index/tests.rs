@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use resume_runtime::testing::scratch_parent;
+
 use super::super::{FileDigest, FormatError};
 use super::*;
 
@@ -90,7 +92,7 @@ fn write(sample: &Sample, frames: &[FrameRow]) -> Result<(Vec<u8>, FileDigest), 
 
 /// Opens bytes as an index file of their own.
 fn open(bytes: &[u8], expected: Option<&FileDigest>) -> Result<Index, FormatError> {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir_in(scratch_parent()).unwrap();
     let path = dir.path().join("index");
     std::fs::write(&path, bytes).unwrap();
     Index::open(&path, expected)

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use resume_runtime::testing::scratch_parent;
+
 use super::{full, verify};
 use crate::pack::restore::source;
 use crate::pack::restore::tests::fixture::{Order, add_layer, git, repository};
@@ -55,7 +57,7 @@ fn each(
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                let dir = tempfile::tempdir().unwrap();
+                let dir = tempfile::tempdir_in(scratch_parent()).unwrap();
                 let copy = dir.path().join("copy");
                 super::copy(pack, &copy);
                 loop {
