@@ -524,3 +524,34 @@ fn what_was_picked_survives_gc() {
     packs.retain(|path, _| path.extension().is_some_and(|it| it == "keep"));
     assert!(packs.is_empty(), "{:?}", packs.keys());
 }
+
+#[test]
+fn a_pause_ends_a_command_which_is_run_again() {
+    let scratch = Scratch::new();
+    let original = repository(&scratch, "original", false);
+    let (git, mug) = (
+        copy(&scratch, &original, "git"),
+        copy(&scratch, &original, "mug"),
+    );
+    by_git(&scratch, &git);
+    let hang = "test -f .git/go || { sleep 600 & echo $! > .git/pid; touch .git/begun; wait; }";
+    let running = scratch.spawn(&mug, &["rebase", "--exec", hang, "main"]);
+    let has_begun = mug.join(".git/begun");
+    end_to_end::wait_until("the command runs", || has_begun.exists());
+    running.signal(end_to_end::Signal::INT);
+    let output = running.wait();
+    assert_eq!(output.code(), Some(130), "{output}");
+    // So has what it had started.
+    let pid = std::fs::read_to_string(mug.join(".git/pid")).expect("a number");
+    let stat = Path::new("/proc").join(pid.trim()).join("stat");
+    end_to_end::wait_until("it ends", || {
+        let stat = std::fs::read_to_string(&stat).unwrap_or_default();
+        stat.is_empty() || stat.contains(") Z ")
+    });
+    let status = scratch.git(&mug, &["status"]);
+    assert!(status.contains("rebase in progress"), "{status}");
+    std::fs::write(mug.join(".git/go"), "").expect("it can be written");
+    let id = begun(&scratch, &mug).expect("it is paused");
+    scratch.mug(&mug, &["rebase", "--resume", &id]).ok();
+    assert_same(&scratch, &mug, &git);
+}
