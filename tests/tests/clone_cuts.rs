@@ -117,7 +117,19 @@ fn one_cut_anywhere_with_filters() {
 
 #[test]
 fn one_cut_anywhere_of_a_stock_server() {
-    setup(PROJECT, false).one_cut(1.25);
+    setup(PROJECT, false).one_cut(1.10);
+}
+
+#[test]
+fn one_early_cut_of_a_stock_server() {
+    let setup = setup(Project::MIDDLE, false);
+    // Within the commits, and within the trees: no blob is there, and not all of history.
+    for part in [2, 5, 15, 25] {
+        let place = setup.map.length * part / 100;
+        let what = format!("one cut at {part} %");
+        let share = setup.clone(&what, &[], |server| server.cut_at(&[place]));
+        assert!(share <= 1.10, "{what}: {share:.3} of a clone was sent");
+    }
 }
 
 #[test]
@@ -138,9 +150,9 @@ fn ten_cuts_in_the_history_with_filters() {
 
 #[test]
 fn ten_cuts_of_a_stock_server() {
-    // 2.1 is the aim. What is asked for by its id comes without deltas to what is there, and that
-    // weighs much where files are small and change often.
-    setup(Project::MIDDLE, false).ten_cuts(&[], 1..3, 2.6);
+    // What is asked for by its id comes without deltas to what is there, and that weighs much where
+    // files are small and change often.
+    setup(Project::MIDDLE, false).ten_cuts(&[], 1..3, 1.55);
 }
 
 #[test]

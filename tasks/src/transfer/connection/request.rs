@@ -9,7 +9,8 @@ use crate::transfer::missing::plan::Filter;
 pub struct Request {
     /// The objects to send, with all that they refer to.
     pub wants: Vec<ObjectId>,
-    /// What is here with all that it refers to, and is to be left out. Nothing else may be in it.
+    /// What is to be left out with all that it refers to. What is not here of that has to be known,
+    /// and asked for by itself: the server takes all of it to be here.
     pub haves: Vec<ObjectId>,
     /// Where the history here is cut off.
     pub shallow: Vec<ObjectId>,

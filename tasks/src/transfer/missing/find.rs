@@ -17,6 +17,20 @@ pub struct Start {
     pub shallow: Vec<ObjectId>,
     /// Whether blobs may be missing: the remote has promised them.
     pub promised: bool,
+    /// Which trees to tell that have most of what missing ones have.
+    pub near: Near,
+}
+
+/// Which neighbours of missing trees are told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Near {
+    /// None.
+    #[default]
+    No,
+    /// Those of whose blobs most are there: the others come with what is missing, as deltas of it.
+    Full,
+    /// All, so that as little as can be comes twice.
+    All,
 }
 
 /// What is missing, each object once, in the order in which to ask for it.
@@ -35,6 +49,9 @@ pub struct Missing {
     /// The last root trees before the first gap, in the order of the history: they are there with all
     /// that they refer to, and have much of what the trees behind the gap have.
     pub whole: Vec<ObjectId>,
+    /// Trees that are there with all trees below them, and have most of what missing ones have; none
+    /// where [`Start::near`] does not ask for it.
+    pub near: Vec<ObjectId>,
 }
 
 impl Missing {
@@ -70,7 +87,7 @@ pub fn missing(
     }
     let mut found = Missing::default();
     let pending = history::walk(&mut reading, start, &mut found)?;
-    trees::walk(&mut reading, pending, start.promised, &mut found)?;
+    trees::walk(&mut reading, pending, start, &mut found)?;
     if found.is_empty() {
         found.whole.clear();
     }

@@ -19,6 +19,7 @@ mod error;
 mod find;
 mod history;
 pub mod list;
+mod near;
 mod objects;
 mod paths;
 pub mod plan;
@@ -27,7 +28,7 @@ mod whole;
 
 pub use batches::{Batch, Batches};
 pub use error::{MissingError, Referrer};
-pub use find::{Missing, Start, missing};
+pub use find::{Missing, Near, Start, missing};
 pub use list::List;
 
 #[cfg(test)]

@@ -97,6 +97,11 @@ impl<'a> Objects<'a> {
         self.met.contains_key(id)
     }
 
+    /// Whether an object is there.
+    pub(super) fn has(&self, id: &ObjectId) -> bool {
+        gix_object::Exists::exists(&self.odb, id)
+    }
+
     /// The kind of an object; none if it is not there.
     pub(super) fn kind(&self, id: &ObjectId, by: Referrer) -> Result<Option<Kind>, MissingError> {
         if id.is_empty_tree() {

@@ -11,8 +11,8 @@ use super::Missing;
 
 /// The most objects to ask for in one request: its body stays below what `git http-backend` takes.
 pub const MOST_WANTS: usize = 100_000;
-/// How many trees to ask for at once where a server sends whatever they refer to as well.
-pub const ROOTS: usize = 1_000;
+/// How many trees a server is told to be here that it need not send.
+pub const MOST_TOLD: usize = 50_000;
 
 /// What a server can do, as it says, less what it has refused since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,18 +52,20 @@ pub enum Ask {
     Nothing,
     /// Everything again, as at first; what is there is kept in case this is cut off too.
     Whole,
-    /// Commits and tags.
+    /// Commits and tags, and what else is missing where nothing is left out.
     Commits {
         /// The objects.
         wants: Vec<ObjectId>,
+        /// What is there with all trees below it, so that the server leaves them out.
+        haves: Vec<ObjectId>,
         /// What to leave out.
         filter: Option<Filter>,
     },
-    /// Trees.
+    /// Trees, and blobs where nothing is left out.
     Trees {
         /// The objects.
         wants: Vec<ObjectId>,
-        /// What is there with all that it refers to, so that the server leaves it out.
+        /// What is there with all trees below it, so that the server leaves them out.
         haves: Vec<ObjectId>,
         /// What to leave out.
         filter: Option<Filter>,
@@ -83,9 +85,9 @@ pub struct Plan {
 
 /// Decides what to ask for next.
 ///
-/// `whole` is what is known to be there with all that it refers to: the wants of the last request
+/// `whole` is what is known to be there with all trees below it: the wants of the last request
 /// that had no filter and was answered completely, if any. Nothing else may be in it: the server
-/// would leave out what is not there.
+/// would leave out trees that are not there. Blobs that it leaves out are found missing later.
 pub fn next(abilities: Abilities, missing: &Missing, whole: &[ObjectId]) -> Plan {
     let upper: Vec<ObjectId> = first(missing.others.iter().chain(&missing.commits), MOST_WANTS);
     let plan = |ask, why| Plan { ask, why };
@@ -106,10 +108,15 @@ pub fn next(abilities: Abilities, missing: &Missing, whole: &[ObjectId]) -> Plan
         return plan(
             Ask::Commits {
                 wants: upper,
+                haves: vec![],
                 filter,
             },
             why,
         );
+    }
+    let filters = abilities.blob_none || abilities.tree_zero;
+    if !filters && (!upper.is_empty() || !missing.trees.is_empty()) {
+        return all_at_once(missing, whole);
     }
     if !upper.is_empty() {
         let (filter, words) = match abilities {
@@ -122,10 +129,7 @@ pub fn next(abilities: Abilities, missing: &Missing, whole: &[ObjectId]) -> Plan
             Abilities {
                 blob_none: true, ..
             } => (Some(Filter::BlobNone), "without blobs"),
-            Abilities {
-                tree_zero: true, ..
-            } => (Some(Filter::TreeZero), "without trees and blobs"),
-            _ => (None, "whole, since the server has no filter"),
+            _ => (Some(Filter::TreeZero), "without trees and blobs"),
         };
         let why = format!(
             "{} asked for with all that is older, {words}",
@@ -134,6 +138,7 @@ pub fn next(abilities: Abilities, missing: &Missing, whole: &[ObjectId]) -> Plan
         return plan(
             Ask::Commits {
                 wants: upper,
+                haves: vec![],
                 filter,
             },
             why,
@@ -146,50 +151,57 @@ pub fn next(abilities: Abilities, missing: &Missing, whole: &[ObjectId]) -> Plan
         );
         return plan(Ask::Blobs, why);
     }
-    let filter = match abilities {
-        Abilities {
-            tree_zero: true, ..
-        } => Some(Filter::TreeZero),
-        Abilities {
-            blob_none: true, ..
-        } => Some(Filter::BlobNone),
-        _ => None,
-    };
     let number = count(&missing.trees, "missing tree is", "missing trees are");
-    let (most, haves, why) = match filter {
-        Some(Filter::TreeZero) => (
-            MOST_WANTS,
-            vec![],
-            format!("{number} asked for by id, each alone; what is missing below them comes next"),
-        ),
-        Some(Filter::BlobNone) => (
-            MOST_WANTS,
-            vec![],
-            format!("{number} asked for by id, with the trees below them and without blobs"),
-        ),
-        None => (
-            ROOTS,
-            whole.to_vec(),
-            format!(
-                "{number} asked for by id, {ROOTS} at a time, with all that is below them, since the server has no filter"
-            ),
-        ),
+    let (filter, why) = if abilities.tree_zero {
+        let how = "each alone; what is missing below them comes next";
+        (Filter::TreeZero, how)
+    } else {
+        (
+            Filter::BlobNone,
+            "with the trees below them and without blobs",
+        )
     };
-    let wants = match missing.roots {
-        // Root trees by themselves: what they bring is mostly what the others are.
-        roots if filter.is_none() && roots > 0 => {
-            first(&missing.trees[..roots.min(missing.trees.len())], most)
-        }
-        _ => first(&missing.trees, most),
-    };
+    let wants = first(&missing.trees, MOST_WANTS);
+    let why = format!("{number} asked for by id, {why}");
     plan(
+        Ask::Trees {
+            wants,
+            haves: vec![],
+            filter: Some(filter),
+        },
+        why,
+    )
+}
+
+/// How to ask a server that leaves nothing out on request: for all that is missing at once, so that
+/// objects come as deltas of each other, and without what is below trees that are here.
+fn all_at_once(missing: &Missing, whole: &[ObjectId]) -> Plan {
+    let upper = missing.others.iter().chain(&missing.commits);
+    let wants = first(
+        upper.chain(&missing.trees).chain(&missing.blobs),
+        MOST_WANTS,
+    );
+    let haves = first(whole.iter().chain(&missing.near), MOST_TOLD);
+    let why = format!(
+        "{} asked for by id, with all that is below them and not below {} that are here, since the server has no filter",
+        count(&wants, "missing object is", "missing objects are"),
+        count(&haves, "tree", "trees"),
+    );
+    let filter = None;
+    let ask = if missing.others.is_empty() && missing.commits.is_empty() {
         Ask::Trees {
             wants,
             haves,
             filter,
-        },
-        why,
-    )
+        }
+    } else {
+        Ask::Commits {
+            wants,
+            haves,
+            filter,
+        }
+    };
+    Plan { ask, why }
 }
 
 fn first<'a>(ids: impl IntoIterator<Item = &'a ObjectId>, most: usize) -> Vec<ObjectId> {
@@ -239,7 +251,8 @@ mod tests {
             trees: ids(3, 3),
             roots: 2,
             blobs: ids(4, 4),
-            whole: vec![],
+            near: ids(5, 2),
+            ..Missing::default()
         }
     }
 
@@ -287,10 +300,10 @@ mod tests {
                 Some(Filter::TreeZero),
                 Some(Filter::TreeZero),
             ),
-            (STOCK, None, None, None),
         ] {
             let ask = |filter| Ask::Commits {
                 wants: upper.clone(),
+                haves: vec![],
                 filter,
             };
             // Trees come along, but where those of other commits have to be asked for anyway.
@@ -316,12 +329,7 @@ mod tests {
             else {
                 panic!("{plan:?}");
             };
-            assert_eq!(filter, trees);
-            // Where trees bring what is below them, the roots go first; and only there can what
-            // is whole be left out.
-            let whole = filter.is_none();
-            assert_eq!(wants, ids(3, if whole { 2 } else { 3 }));
-            assert_eq!(haves, ids(9, usize::from(whole)));
+            assert_eq!((filter, wants, haves.len()), (trees, ids(3, 3), 0));
             let blobs = Missing {
                 blobs: ids(4, 1),
                 ..Missing::default()
@@ -330,6 +338,30 @@ mod tests {
             assert_eq!(plan.ask, Ask::Blobs);
             assert!(plan.why.starts_with("1 missing blob is asked for"));
         }
+    }
+
+    #[test]
+    fn a_server_without_filters_is_asked_for_all_that_is_missing_at_once() {
+        let haves = [ids(9, 1), ids(5, 2)].concat();
+        let wants = [ids(1, 1), ids(2, 2), ids(3, 3), ids(4, 4)].concat();
+        let filter = None;
+        let ask = Ask::Commits {
+            wants: wants.clone(),
+            haves: haves.clone(),
+            filter,
+        };
+        assert_eq!(next(STOCK, &all(), &ids(9, 1)).ask, ask);
+        let ask = Ask::Trees {
+            wants: wants[3..].to_vec(),
+            haves,
+            filter,
+        };
+        assert_eq!(next(STOCK, &below_commits(), &ids(9, 1)).ask, ask);
+        let blobs = Missing {
+            blobs: ids(4, 1),
+            ..Missing::default()
+        };
+        assert_eq!(next(STOCK, &blobs, &[]).ask, Ask::Blobs);
     }
 
     #[test]
@@ -359,20 +391,15 @@ mod tests {
         };
         assert_eq!(wants, many.commits[..MOST_WANTS]);
         let many = Missing {
-            trees: ids(1, ROOTS + 5),
-            roots: 7,
+            trees: ids(1, MOST_WANTS + 5),
+            near: ids(2, MOST_TOLD + 5),
             ..Missing::default()
         };
-        for (abilities, roots, expected) in [(FULL, 7, ROOTS + 5), (STOCK, 7, 7), (STOCK, 0, ROOTS)]
-        {
-            let many = Missing {
-                roots,
-                ..many.clone()
-            };
-            let Ask::Trees { wants, .. } = next(abilities, &many, &[]).ask else {
+        for (abilities, told) in [(FULL, 0), (STOCK, MOST_TOLD)] {
+            let Ask::Trees { wants, haves, .. } = next(abilities, &many, &[]).ask else {
                 panic!("trees are missing");
             };
-            assert_eq!(wants, many.trees[..expected]);
+            assert_eq!((wants.len(), haves.len()), (MOST_WANTS, told));
         }
     }
 }

@@ -7,9 +7,10 @@
 use gix_hash::ObjectId;
 
 use super::{
-    Missing, MissingError,
+    Missing, MissingError, Near, Start,
     error::Referrer,
     history::Pending,
+    near::Notes,
     objects::{Objects, check},
     paths::{Paths, ROOT},
 };
@@ -31,7 +32,7 @@ const WHOLE: usize = 4;
 pub(super) fn walk(
     objects: &mut Objects<'_>,
     pending: Pending,
-    promised: bool,
+    start: &Start,
     found: &mut Missing,
 ) -> Result<(), MissingError> {
     for tree in pending.whole {
@@ -39,7 +40,8 @@ pub(super) fn walk(
     }
     let mut walk = Walk {
         objects,
-        promised,
+        promised: start.promised,
+        near: (start.near != Near::No).then(Notes::default),
         paths: Paths::new(),
         last: Last::default(),
         stack: Vec::new(),
@@ -50,11 +52,14 @@ pub(super) fn walk(
     for (root, by) in pending.trees {
         if walk.objects.meet(root, Kind::Tree, by)? && !walk.below(root, by)? {
             found.trees.push(root);
+            if let Some(near) = &mut walk.near {
+                near.missing(ROOT);
+            }
         }
         if !gap {
             gap = !found.trees.is_empty() || !walk.below.is_empty() || !walk.blobs.is_empty();
             // Where blobs may be missing, nobody knows what is whole.
-            if !gap && !promised {
+            if !gap && !start.promised {
                 found.whole.push(root);
             }
         }
@@ -63,6 +68,11 @@ pub(super) fn walk(
     found.roots = found.trees.len();
     found.trees.append(&mut walk.below);
     found.blobs = walk.in_order();
+    if let Some(near) = walk.near.take()
+        && !found.trees.is_empty()
+    {
+        found.near = near.end(walk.objects, start.near)?;
+    }
     // A tip may be known under its kind by now.
     let mut tips = pending.tips;
     tips.sort_unstable();
@@ -100,6 +110,7 @@ fn skip(objects: &mut Objects<'_>, tree: ObjectId) -> Result<(), MissingError> {
 struct Walk<'w, 'a> {
     objects: &'w mut Objects<'a>,
     promised: bool,
+    near: Option<Notes>,
     paths: Paths,
     last: Last,
     /// Trees that were met and not looked into, their paths, and what refers to them.
@@ -119,6 +130,9 @@ impl Walk<'_, '_> {
         while let Some((id, path, by)) = self.stack.pop() {
             if !self.tree(id, path, Referrer::Object(Kind::Tree, by))? {
                 self.below.push(id);
+                if let Some(near) = &mut self.near {
+                    near.missing(path);
+                }
             }
         }
         Ok(true)
@@ -163,6 +177,9 @@ impl Walk<'_, '_> {
         });
         looked?;
         self.stack[first..].reverse();
+        if let Some(near) = &mut self.near {
+            near.there(id, path);
+        }
         self.last.put(path, level);
         self.last.spare = base;
         Ok(true)

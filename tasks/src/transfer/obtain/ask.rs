@@ -9,7 +9,7 @@ use super::advance::{Advance, Next};
 use super::line::{Event, Line};
 use super::setback::choice;
 use super::state::{Stage, What};
-use super::work::{BLOBS, BUNDLED, OPENED, RAW, SHALLOW, WANTS, WHOLE, Work};
+use super::work::{BLOBS, BUNDLED, HAVES, OPENED, RAW, SHALLOW, WANTS, Work};
 use super::{Goal, Obtain};
 use crate::transfer::connection::{ConnectionError, Request, ShallowChange};
 use crate::transfer::missing::List;
@@ -144,6 +144,7 @@ impl Obtain {
             What::Commits(_) => {
                 request.wants = read_list(b, WANTS)?;
                 request.haves = Self::known(b, goal)?;
+                request.haves.extend(read_list(b, HAVES)?);
                 request.shallow = self.cut_off(b, work)?;
                 // Where that is not known yet, the server has to say it.
                 request.depth = goal.depth.filter(|_| !self.cut_off);
@@ -151,7 +152,7 @@ impl Obtain {
             What::Trees(filter) => {
                 request.wants = read_list(b, WANTS)?;
                 if filter.is_none() {
-                    request.haves = read_list(b, WHOLE)?;
+                    request.haves = read_list(b, HAVES)?;
                 }
             }
             What::Blobs => {

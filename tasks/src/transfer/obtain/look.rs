@@ -8,13 +8,17 @@ use super::advance::Next;
 use super::ask::{read_list, write_list};
 use super::setback::choice;
 use super::state::{Stage, What};
-use super::work::{BLOBS, WANTS, WHOLE, Work};
+use super::work::{BLOBS, HAVES, WANTS, WHOLE, Work};
 use crate::transfer::missing::list::to_bytes;
 use crate::transfer::missing::plan::{self, Ask};
-use crate::transfer::missing::{Batches, Missing, Start, missing};
+use crate::transfer::missing::{Batches, Missing, Near, Start, missing};
 
 /// So often an object may be missing after it was asked for, and the answer came to its end.
 const UNANSWERED: u32 = 3;
+
+/// A line that was cut so often since an answer came whole will be cut again: what comes twice counts
+/// more than what comes as deltas.
+const OFTEN: u32 = 2;
 
 impl Obtain {
     /// Looks for what is missing below the tips, and writes down what to ask for.
@@ -23,11 +27,17 @@ impl Obtain {
         b: &mut Blocking<M>,
         work: &mut Work,
     ) -> Result<Next, StepError> {
+        let able = self.able();
         let start = Start {
             tips: work.goal.tips.clone(),
             complete: work.goal.complete.clone(),
             shallow: self.cut_off(b, work)?,
             promised: work.goal.filter.is_some(),
+            near: match self.cuts {
+                _ if able.blob_none || able.tree_zero => Near::No,
+                0..OFTEN => Near::Full,
+                _ => Near::All,
+            },
         };
         b.report(0, None);
         let progress = std::sync::Arc::clone(b.progress());
@@ -44,14 +54,19 @@ impl Obtain {
         self.count_unanswered(&found)?;
         let mut whole = read_list(b, WHOLE)?;
         whole.extend(&found.whole);
-        let plan = plan::next(self.able(), &found, &whole);
+        let plan = plan::next(able, &found, &whole);
         choice(b, work, &plan.why);
         self.stage = match plan.ask {
             // That was looked at before.
             Ask::Nothing => return self.gather(b, work),
             Ask::Whole => Stage::Ask(What::All),
-            Ask::Commits { wants, filter } => {
+            Ask::Commits {
+                wants,
+                haves,
+                filter,
+            } => {
                 write_list(b, WANTS, &wants)?;
+                write_list(b, HAVES, &haves)?;
                 Stage::Ask(What::Commits(filter))
             }
             Ask::Trees {
@@ -60,7 +75,7 @@ impl Obtain {
                 filter,
             } => {
                 write_list(b, WANTS, &wants)?;
-                write_list(b, WHOLE, &haves)?;
+                write_list(b, HAVES, &haves)?;
                 Stage::Ask(What::Trees(filter))
             }
             Ask::Blobs => {

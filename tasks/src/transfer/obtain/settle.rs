@@ -13,7 +13,6 @@ use super::setback::{Loss, choice, trouble};
 use super::state::{Stage, What};
 use super::work::{BUNDLED, PACKS, RAW, WANTS, WHOLE, Work};
 use super::{Obtain, ask};
-use crate::transfer::missing::plan;
 use crate::transfer::receive::{self, Parsed, ReceiveError, Received};
 use crate::transfer::refs::Objects;
 
@@ -65,6 +64,7 @@ impl Obtain {
         received: &Received,
     ) -> Result<(), StepError> {
         let mut asked: Option<ObjectId> = None;
+        self.cuts = 0;
         self.stage = Stage::Look;
         match what {
             What::All => {
@@ -109,6 +109,7 @@ impl Obtain {
         let received = self.make(b, work, &raw, &mut parsed, receive::salvage)?;
         self.keep(b, work, &received)?;
         let gained = received.objects > 0;
+        self.cuts += 1;
         let why = match &loss {
             Some(loss) => loss.error.to_string(),
             None => "the process that received objects has ended".to_owned(),
@@ -200,6 +201,9 @@ fn kept(why: &str, objects: u32) -> String {
     format!("{why}; {kept}")
 }
 
+/// So many root trees of an answer are told the server with the next request.
+const WHOLE_ROOTS: usize = 1_000;
+
 /// The trees of commits and tags: for a server, a commit says nothing of the trees that it does not send.
 /// Trees stay what they are.
 fn roots(objects: &Objects, whole: Vec<ObjectId>) -> Result<Vec<ObjectId>, StepError> {
@@ -209,6 +213,6 @@ fn roots(objects: &Objects, whole: Vec<ObjectId>) -> Result<Vec<ObjectId>, StepE
         let tree = commit.map(|commit| objects.tree(&commit)).transpose()?;
         roots.push(tree.flatten().unwrap_or(oid));
     }
-    roots.truncate(plan::ROOTS);
+    roots.truncate(WHOLE_ROOTS);
     Ok(roots)
 }

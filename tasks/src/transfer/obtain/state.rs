@@ -20,6 +20,9 @@ pub struct Obtain {
     /// How often in a row nothing was gained.
     #[serde(default)]
     pub(super) setbacks: u32,
+    /// How often in a row an answer was cut off.
+    #[serde(default)]
+    pub(super) cuts: u32,
     /// What became of the server's bundles, as long as there may be more of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) bundles: Option<Bundling>,
@@ -128,6 +131,7 @@ impl Obtain {
             abilities,
             refused: Refused::default(),
             setbacks: 0,
+            cuts: 0,
             bundles: None,
             bytes: 0,
             objects: 0,

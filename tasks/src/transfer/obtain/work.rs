@@ -18,7 +18,10 @@ use crate::transfer::refs::Objects;
 pub(super) const RAW: &str = "raw";
 /// Its file with the commits or trees to ask for.
 pub(super) const WANTS: &str = "wants";
-/// Its file with what is known to be whole, for the next request.
+/// Its file with what the server is told to be here, where it is asked for trees.
+pub(super) const HAVES: &str = "haves";
+/// Its file with the root trees that the last answer brought to its end: all trees below them are
+/// here.
 pub(super) const WHOLE: &str = "whole";
 /// Its file with the blobs to ask for.
 pub(super) const BLOBS: &str = "blobs";

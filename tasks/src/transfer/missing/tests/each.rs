@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeSet, fs};
 
-use super::{find, from, id, loose, oid, remove};
+use gix_hash::ObjectId;
+
+use super::{commit, find, from, id, loose, oid, remove, tree, write};
 use crate::{
     pack::testing::GitRepo,
-    transfer::missing::{Missing, Start},
+    transfer::missing::{Missing, Near, Start},
 };
 
 /// A history with all sorts of entries, its tips, and its objects in loose files alone.
@@ -135,4 +137,47 @@ fn what_no_tip_reaches_is_not_missing() {
     assert_eq!(find(&repo, &older).unwrap(), Missing::default());
     let newest = from(&[id(&repo, "HEAD")]);
     assert_eq!(find(&repo, &newest).unwrap().blobs, [blob]);
+}
+
+#[test]
+fn the_neighbours_of_missing_trees_are_told_if_all_trees_below_them_are_there() {
+    let repo = GitRepo::history(1);
+    let blob = |text: &str| write(&repo, "blob", text.as_bytes());
+    let (common, blobs) = (blob("common"), ["1", "2", "3"].map(blob));
+    let subs = blobs.map(|blob| write(&repo, "tree", &tree(&[("100644", "x", blob)])));
+    let roots = subs.map(|sub| {
+        let entries = [("40000", "s", sub), ("100644", "y", common)];
+        write(&repo, "tree", &tree(&entries))
+    });
+    let (mut tip, mut date) = (None, 0);
+    for root in roots {
+        date += 10;
+        let parents = Vec::from_iter(tip);
+        tip = Some(write(&repo, "commit", &commit(root, &parents, date)));
+    }
+    let near = |away: &[ObjectId], near: Near| {
+        let mut start = from(&[tip.unwrap()]);
+        start.near = near;
+        let kept: Vec<_> = away
+            .iter()
+            .map(|id| fs::read(loose(&repo, *id)).unwrap())
+            .collect();
+        remove(&repo, away);
+        let found = find(&repo, &start).unwrap();
+        for (id, content) in away.iter().zip(kept) {
+            fs::write(loose(&repo, *id), content).unwrap();
+        }
+        found.near
+    };
+    assert!(near(&[subs[1]], Near::No).is_empty());
+    // The newer one first.
+    assert_eq!(near(&[subs[1]], Near::Full), [subs[2], subs[0]]);
+    assert_eq!(near(&[roots[1]], Near::Full), [roots[2], roots[0]]);
+    // What lacks a tree would keep it from being sent.
+    let found = near(&[roots[1], subs[2]], Near::All);
+    assert_eq!(BTreeSet::from_iter(found), [subs[0], roots[0]].into());
+    // What lacks most of its blobs is better sent with them.
+    let away = [roots[1], common, blobs[0]];
+    assert_eq!(near(&away, Near::Full), [roots[2]]);
+    assert_eq!(near(&away, Near::All), [roots[2], roots[0]]);
 }
