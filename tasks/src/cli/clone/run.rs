@@ -93,10 +93,18 @@ pub(in crate::cli) fn run(args: CloneArgs, origin: &Origin, ui: &Ui) -> Result<(
     for warning in warnings(&done.output) {
         ui.note(&format!("warning: {}", text::plain(&warning)));
     }
-    if ui.json || ui.quiet {
-        return Ok(());
+    if !ui.json && !ui.quiet {
+        ui.result(&summary(&done, received.load(Relaxed), &dir))?;
     }
-    ui.result(&summary(&done, received.load(Relaxed), &dir))
+    // As with git, the repository stays, and whoever called is told that there are no files.
+    match &done.output.no_tree {
+        None => Ok(()),
+        Some(why) => {
+            let error = Error::failed(format!("the working tree was not written: {why}"));
+            Err(error
+                .hint("the repository is complete: `git log` and `git show` show what is in it"))
+        }
+    }
 }
 
 fn input(args: &CloneArgs, address: &Address, dir: &Path) -> Result<Input, Error> {

@@ -33,9 +33,6 @@ pub(super) fn warnings(output: &Output) -> Vec<String> {
     if output.head.is_none() && output.objects == 0 {
         warnings.push("the repository is empty".to_owned());
     }
-    if let Some(why) = &output.no_tree {
-        warnings.push(format!("the working tree was not written: {why}"));
-    }
     if let Some(written) = &output.written {
         warnings.extend(written.remarks.clone());
         if written.left_out > 0 {
