@@ -15,6 +15,8 @@ use super::{
 
 /// An increment has no more objects.
 const OBJECTS: usize = 1 << 19;
+/// What is likely to become shorter weighs no more, in bytes.
+const WEIGHT: u64 = 64 << 20;
 
 /// How long it may be.
 #[derive(Clone, Copy, Debug)]
@@ -41,9 +43,10 @@ impl Size {
     )]
     fn budget(self) -> u64 {
         let piece = self.piece.min(self.longest).min(self.most);
-        // Guesses go wrong, and memory is taken for all of it.
         let more = (piece as f64 / self.ratio) as u64;
-        more.clamp(piece / 4, piece.saturating_mul(4)).max(1)
+        // Guesses go wrong, and memory is taken for all of it.
+        let most = piece.max(WEIGHT).min(piece.saturating_mul(4));
+        more.clamp(piece / 4, most).max(1)
     }
 }
 

@@ -10,8 +10,8 @@ use gix_pack::{Find as _, data::entry::Header, data::entry::Location};
 use super::error::PackError;
 use crate::pack::source::Kind;
 
-/// What a read of packs keeps in memory, in bytes.
-const CACHE: usize = 64 << 20;
+/// What a read of packs keeps in memory, in bytes; each thread has its own.
+const CACHE: usize = 24 << 20;
 
 /// The objects of a repository. A clone is for another thread.
 #[derive(Clone)]

@@ -29,7 +29,7 @@ const SMALLEST: u64 = 50;
 /// Larger objects are sent whole.
 const LARGEST: u64 = 128 << 20;
 /// Deltas that were found are kept up to this many bytes; beyond, they are made again when written.
-const KEPT: u64 = 128 << 20;
+const KEPT: u64 = 32 << 20;
 /// How hard deltas and objects are compressed.
 pub(super) const LEVEL: u32 = 6;
 
