@@ -169,6 +169,96 @@ fn killed_at_random_moments() {
     println!("killed in {steps:?}");
 }
 
+/// How many clones are killed after their last byte has come, and how many it may take:
+/// some are done before.
+const LATE: (usize, usize) = (20, 100);
+
+#[test]
+fn killed_in_all_that_follows_the_last_byte() {
+    let setup = setup();
+    let mut random = Rng::with_seed(11);
+    let mut steps = BTreeMap::new();
+    let packs = setup.scratch.join("ours/.git/objects/pack");
+    let has_come = |process: &Running| {
+        let mut entries = std::fs::read_dir(&packs).into_iter().flatten().flatten();
+        let is_pack = |name: &std::ffi::OsStr| name.to_string_lossy().ends_with(".pack");
+        entries.any(|entry| is_pack(&entry.file_name())) || !process.is_running()
+    };
+    // How long the rest takes: connectivity, checkout, index, refs.
+    let mut cloning = setup.cloning(&[]);
+    let process = cloning.start();
+    wait_until("the pack is there", || has_come(&process));
+    let began = Instant::now();
+    cloning.note(&process.wait().ok());
+    let mut rest = began.elapsed().as_secs_f64();
+    setup.check();
+    let mut kills = 0;
+    for _ in 0..LATE.1 {
+        if kills == LATE.0 {
+            break;
+        }
+        let mut cloning = setup.cloning(&[]);
+        let process = cloning.start();
+        wait_until("the pack is there", || has_come(&process));
+        std::thread::sleep(Duration::from_secs_f64(rest * random.f64()));
+        if setup.kill(&mut cloning, process, &mut steps) {
+            kills += 1;
+            // Once more, further on: nothing is left of one that was in its last step.
+            let process = cloning.start();
+            std::thread::sleep(Duration::from_secs_f64(rest * random.f64()));
+            if setup.kill(&mut cloning, process, &mut steps) {
+                cloning.finish();
+            }
+        } else {
+            rest *= 0.9;
+        }
+        // All had come before: no byte of it comes again.
+        let share = setup.share();
+        assert!(share <= 1.02, "{share:.3} of a clone");
+        setup.check();
+    }
+    println!("killed in {steps:?}");
+    assert_eq!(kills, LATE.0, "clones are done before they can be killed");
+}
+
+#[test]
+fn killed_and_cut_where_not_all_is_wanted() {
+    let mut setup = setup();
+    for options in [
+        &["--depth", "30"][..],
+        &["--filter=blob:none", "--no-checkout"],
+        &["--depth", "40", "--filter=blob:none", "--no-checkout"],
+        &["--single-branch", "--no-tags"],
+        &["--mirror"],
+    ] {
+        setup.theirs = setup.scratch.join("partly");
+        let theirs = ["clone", "-q", &setup.url, "partly"];
+        setup.scratch.git(".", &[&theirs[..], options].concat());
+        setup.whole = setup.server.sent();
+        setup.server.forget();
+        // Behind the list of refs half of what comes, once killed, once cut.
+        let place = setup.whole / 2;
+        setup.server.once(Kind::Fetch, 0, Fault::HoldPack(place));
+        let mut cloning = setup.cloning(options);
+        let process = cloning.start();
+        setup.server.wait_holding();
+        let mut steps = BTreeMap::new();
+        assert!(
+            setup.kill(&mut cloning, process, &mut steps),
+            "{options:?}: over before it was killed"
+        );
+        setup.server.behave();
+        setup.server.once(Kind::Fetch, 0, Fault::CutPack(place / 3));
+        cloning.finish();
+        println!(
+            "{options:?}: {:.3} of a clone, killed in {steps:?}",
+            setup.share()
+        );
+        setup.check();
+        std::fs::remove_dir_all(&setup.theirs).expect("it can be removed");
+    }
+}
+
 /// Where the answers stand still when the process is stopped.
 fn places(map: &PackMap) -> Vec<(&'static str, Kind, Fault)> {
     vec![

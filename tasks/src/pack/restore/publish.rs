@@ -43,31 +43,53 @@ impl Target {
     /// Refuses a directory that holds anything but the store of a restore that has published
     /// nothing yet, and one that another operation than `own` has begun to restore to.
     pub fn check_free(&self, own: Option<&str>) -> Result<(), RestoreError> {
-        let free = if self.bare {
+        let begun = if self.holds_store_only()? {
+            self.begun(own)?
+        } else {
+            let other = Self {
+                path: self.path.clone(),
+                bare: !self.bare,
+            };
+            // It may be that of another kind of repository.
+            let begun = if other.holds_store_only()? {
+                other.begun(own)?
+            } else {
+                None
+            };
+            Some(begun.ok_or_else(|| RestoreError::TargetTaken {
+                path: self.path.clone(),
+            })?)
+        };
+        begun.map_or(Ok(()), |id| {
+            Err(RestoreError::TargetBusy {
+                path: self.path.clone(),
+                id,
+            })
+        })
+    }
+
+    fn holds_store_only(&self) -> Result<bool, RestoreError> {
+        Ok(if self.bare {
             only_holds(&self.path, STORE_NAME)?
         } else {
             only_holds(&self.path, ".git")? && only_holds(&self.git_dir(), STORE_NAME)?
-        };
-        if !free {
-            return Err(RestoreError::TargetTaken {
-                path: self.path.clone(),
-            });
-        }
+        })
+    }
+
+    /// The operation, another than `own`, that has begun to restore to here.
+    fn begun(&self, own: Option<&str>) -> Result<Option<String>, RestoreError> {
         let ops = self.git_dir().join(STORE_NAME).join("ops");
         let entries = match fs::read_dir(&ops) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             entries => entries.map_err(RestoreError::io(&ops))?,
         };
         for entry in entries {
             let name = entry.map_err(RestoreError::io(&ops))?.file_name();
             if own.is_none_or(|own| name != own) {
-                return Err(RestoreError::TargetBusy {
-                    path: self.path.clone(),
-                    id: name.to_string_lossy().escape_debug().to_string(),
-                });
+                return Ok(Some(name.to_string_lossy().escape_debug().to_string()));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Refuses a directory that has a `HEAD`, which somebody else wrote.

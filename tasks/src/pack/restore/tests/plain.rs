@@ -300,6 +300,12 @@ fn a_target_with_anything_in_it_is_refused() {
             let busy = target.check_free(own).unwrap_err();
             assert!(matches!(busy, RestoreError::TargetBusy { id, .. } if id == "op-1"));
         }
+        let other = Target {
+            path: target.path.clone(),
+            bare: !bare,
+        };
+        let busy = other.check_free(None).unwrap_err();
+        assert!(matches!(busy, RestoreError::TargetBusy { id, .. } if id == "op-1"));
         fs::write(target.path.join("note"), "mine").unwrap();
         assert!(matches!(
             target.check_free(None),
