@@ -49,12 +49,13 @@ impl Env {
         }
     }
 
-    /// The wish, the first time it is asked for.
+    /// The wish. To leave out a commit is granted once: the next one is another. To give up holds
+    /// on, also where the slice that heard it is rolled back.
     pub(super) fn take_wish(&self) -> Wish {
-        if self
+        let before = self
             .granted
-            .swap(true, std::sync::atomic::Ordering::Relaxed)
-        {
+            .swap(true, std::sync::atomic::Ordering::Relaxed);
+        if before && self.wish != Wish::Abort {
             Wish::Continue
         } else {
             self.wish
