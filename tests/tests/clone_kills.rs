@@ -107,9 +107,8 @@ impl Setup {
         assert!(records.len() <= 1, "{records:?}");
         let Some(record) = records.pop() else {
             if cloning.id.is_some() {
-                // It was done, but for its end: what is left of it goes with its record.
-                let tidy = ["resume", "cleanup", "--days", "0"];
-                self.scratch.mug("ours", &tidy).ok();
+                // It was done, but for its end: the next command here tidies up.
+                cloning.start().wait().exits(1);
                 return false;
             }
             *steps.entry("before the first commit".into()).or_default() += 1;

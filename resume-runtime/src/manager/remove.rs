@@ -92,12 +92,11 @@ impl OperationManager {
                 folder::remove(&self.db, id)?;
             }
         }
-        self.remove_orphans()?;
+        self.tidy()?;
         Ok(removed)
     }
 
-    /// Removes what a completed operation left outside of its folder, because its
-    /// process died before it could.
+    /// Removes what a completed operation left, because its process died before it could.
     fn discard(&self, id: &str) -> Result<()> {
         match self.stored(id) {
             Ok(Some(op)) if op.status == OperationStatus::Completed => {
@@ -108,16 +107,31 @@ impl OperationManager {
         }
     }
 
-    /// Removes the folders of operations whose process died between removing the
-    /// record and the folder.
-    fn remove_orphans(&self) -> Result<()> {
+    /// Removes what processes left that died between the last commit of an operation and
+    /// the removal of its files, and the folders of operations without a record once they
+    /// are a day old. Records stay.
+    ///
+    /// It looks at the folders alone, of which there are few: a program does well to call
+    /// it before it starts an operation.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// use resume_runtime::{Database, OperationManager};
+    ///
+    /// let manager = OperationManager::new(Database::open(dir.path())?);
+    /// manager.tidy()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn tidy(&self) -> Result<()> {
         for (id, made) in folder::all(&self.db)? {
+            let known = self
+                .db
+                .read(|txn| Ok(txn.get(Space::Operations, id.as_bytes())?.is_some()))?;
             let age = SystemTime::now().duration_since(made).unwrap_or_default();
-            let known = || {
-                self.db
-                    .read(|txn| Ok(txn.get(Space::Operations, id.as_bytes())?.is_some()))
-            };
-            if age > ORPHANED && !known()? {
+            if known {
+                self.discard(&id)?;
+            } else if age > ORPHANED {
                 folder::remove(&self.db, &id)?;
             }
         }

@@ -465,24 +465,40 @@ fn a_record_that_cannot_be_read_can_be_deleted() {
 }
 
 #[test]
-fn folders_without_a_record_are_swept_once_they_are_old() {
+fn what_a_dead_process_left_is_tidied() {
     let dir = tempfile::tempdir().unwrap();
     let manager = OperationManager::new(Database::open(dir.path()).unwrap());
-    let op = create(&manager, OperationType::Pack).id;
+    let [running, paused, failed, completed] =
+        [(); 4].map(|()| create(&manager, OperationType::Pack).id);
+    manager
+        .update_status(&paused, OperationStatus::Paused)
+        .unwrap();
+    manager.fail(&failed, "for a reason").unwrap();
+    manager.complete(&completed).unwrap();
     let days_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3 * 86400);
-    for (id, old) in [(op.as_str(), true), ("op-orphan", true), ("op-new", false)] {
+    let all = [
+        &running,
+        &paused,
+        &failed,
+        &completed,
+        "op-orphan",
+        "op-new",
+    ];
+    for id in all {
         let folder = dir.path().join("ops").join(id);
         std::fs::create_dir_all(&folder).unwrap();
-        if old {
+        std::fs::write(folder.join("salvage"), "much").unwrap();
+        if id != "op-new" {
             std::fs::File::open(&folder)
                 .unwrap()
                 .set_modified(days_ago)
                 .unwrap();
         }
     }
-    manager.cleanup_old(30).unwrap();
-    let exists = |id: &str| dir.path().join("ops").join(id).exists();
-    assert!(exists(&op) && exists("op-new") && !exists("op-orphan"));
+    manager.tidy().unwrap();
+    let left = all.map(|id| dir.path().join("ops").join(id).exists());
+    assert_eq!(left, [true, true, true, false, false, true]);
+    assert_eq!(manager.list(None).unwrap().len(), 4);
 }
 
 /// Whatever is done, the index by status says what a look at every record says.

@@ -39,6 +39,8 @@ where
 {
     let check = std::mem::replace(&mut job.check, Box::new(|_| Ok(())));
     let manager = OperationManager::new(job.db.clone());
+    // What cannot be removed now is tried again by the next one.
+    let _ = manager.tidy();
     let directory = directory()?;
     let resume = match &job.resume {
         Some(given) => Some(taken_up::<M>(&job, &manager, given)?),
