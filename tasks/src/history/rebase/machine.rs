@@ -1,7 +1,7 @@
 //! The operation.
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::OnceLock;
 
 use gix::bstr::{BString, ByteSlice as _};
 use gix_hash::ObjectId;
@@ -31,8 +31,8 @@ pub(super) const STAGES: &str = "rebase.stages";
 pub struct Env {
     /// What to do where it waits.
     pub wish: Wish,
-    /// Whether the wish was granted: the next conflict waits for another one.
-    pub(super) granted: AtomicBool,
+    /// Where in the list the wish was heard first: what comes after it waits for another one.
+    pub(super) heard: OnceLock<u64>,
     /// Who commits, and when, if not the one who is configured, now.
     pub(super) committer: Option<BString>,
     /// Counts the commits that are picked.
@@ -49,16 +49,14 @@ impl Env {
         }
     }
 
-    /// The wish. To leave out a commit is granted once: the next one is another. To give up holds
-    /// on, also where the slice that heard it is rolled back.
-    pub(super) fn take_wish(&self) -> Wish {
-        let before = self
-            .granted
-            .swap(true, std::sync::atomic::Ordering::Relaxed);
-        if before && self.wish != Wish::Abort {
-            Wish::Continue
-        } else {
+    /// The wish, where `next` is to come next. To leave out a commit is for one place: there it is
+    /// heard again where the slice was rolled back that heard it before. To give up is for all.
+    pub(super) fn wish_at(&self, next: u64) -> Wish {
+        let place = *self.heard.get_or_init(|| next);
+        if place == next || self.wish == Wish::Abort {
             self.wish
+        } else {
+            Wish::Continue
         }
     }
 
@@ -237,5 +235,21 @@ pub(super) fn output(course: &Course, end: super::input::End, head: ObjectId) ->
         dropped: course.dropped,
         melded: course.melded,
         stashed: course.kept,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_is_heard_again_where_it_was_heard_first() {
+        let heard = |wish| {
+            let env = Env::new(wish);
+            [3, 3, 4, 3].map(|next| env.wish_at(next))
+        };
+        let (skip, other) = (Wish::Skip, Wish::Continue);
+        assert_eq!(heard(skip), [skip, skip, other, skip]);
+        assert_eq!(heard(Wish::Abort), [Wish::Abort; 4]);
     }
 }

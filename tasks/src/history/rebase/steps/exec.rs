@@ -79,7 +79,7 @@ fn exec(b: &mut Blocking<Rebase>, state: Exec) -> Result<Transition<Rebase>, Reb
         }
         return go_on(b, &repository, course);
     }
-    let goal = match b.env().take_wish() {
+    let goal = match b.env().wish_at(course.next) {
         Wish::Abort => Some(Goal::Abort),
         Wish::Skip => Some(Goal::Reset),
         Wish::Continue => None,
@@ -124,7 +124,7 @@ fn go_on(
     repository: &gix::Repository,
     course: Course,
 ) -> Result<Transition<Rebase>, RebaseError> {
-    match b.env().take_wish() {
+    match b.env().wish_at(course.next) {
         Wish::Abort => return Ok(Transition::To(Look::new(course, Goal::Abort).into())),
         Wish::Skip => return Ok(Transition::To(Look::new(course, Goal::Reset).into())),
         Wish::Continue => {}

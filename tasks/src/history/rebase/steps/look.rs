@@ -40,7 +40,6 @@ impl Step<Rebase> for Look {
             let Self { course, mut goal } = self;
             let may_abort = matches!(goal, Goal::Finish | Goal::Stop(_) | Goal::Exec(_));
             if may_abort && b.env().wish == Wish::Abort {
-                b.env().take_wish();
                 if !course.begun {
                     return Transition::to(Unstash::new(course, End::Aborted));
                 }

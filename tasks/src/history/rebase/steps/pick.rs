@@ -49,7 +49,6 @@ impl Step<Rebase> for Pick {
     async fn run(self, cx: &mut Context<'_, Rebase>) -> StepResult<Rebase> {
         cx.blocking(move |b| {
             if b.env().wish == Wish::Abort {
-                b.env().take_wish();
                 if self.course.begun {
                     return Transition::to(Look::new(self.course, Goal::Abort));
                 }

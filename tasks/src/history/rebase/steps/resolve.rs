@@ -85,7 +85,7 @@ fn resolve(b: &mut Blocking<Rebase>, state: Resolve) -> Result<Transition<Rebase
     };
     stopped.commit = at;
     let is_committed = course.at != was_at;
-    let wish = b.env().take_wish();
+    let wish = b.env().wish_at(course.next);
     if wish == Wish::Abort {
         let goal = Goal::Abort;
         return Ok(Transition::To(Look::new(course, goal).into()));
