@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Arguments, Run, copy, row, run};
+use common::{Arguments, Pairs, copy, row, run};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Commits that are rebased.
@@ -97,30 +97,12 @@ impl Bench {
                 self.git(&dir, same),
             )
         };
-        let mut pairs: Vec<(Run, Run)> = Vec::new();
-        for number in 0..self.pairs {
-            let (ours, theirs) = if number.is_multiple_of(2) {
-                let ours = ours();
-                (ours, theirs())
-            } else {
-                let theirs = theirs();
-                (ours(), theirs)
-            };
-            // `git replay` moves no branch.
-            if git[0] != "replay" {
-                assert_eq!(ours.1, theirs.1, "the results differ");
-            }
-            pairs.push((ours.0, theirs.0));
-        }
-        println!("{title}, {} pairs: median (spread)", pairs.len());
-        let compare = |name: &str, of: &dyn Fn(&Run) -> f64| {
-            row(&format!("mug {name}"), pairs.iter().map(|p| of(&p.0)));
-            row(&format!("git {name}"), pairs.iter().map(|p| of(&p.1)));
-            let ratio = pairs.iter().map(|p| of(&p.0) / of(&p.1).max(0.005));
-            row(&format!("{name}, mug / git"), ratio);
-        };
-        compare("wall s", &|run| run.wall);
-        compare("CPU s", &Run::cpu);
+        let pairs = Pairs::measure(title, self.pairs, ours, theirs);
+        // `git replay` moves no branch.
+        let same = git[0] == "replay" || pairs.0.iter().all(|pair| pair.0.1 == pair.1.1);
+        assert!(same, "the results differ");
+        pairs.compare("wall s", |it| it.0.wall);
+        pairs.compare("CPU s", |it| it.0.cpu());
     }
 
     /// `main` has 20 commits, `side` so many, in other lines of the same files.

@@ -22,7 +22,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{Arguments, Run, copy, row, try_run};
+use common::{Arguments, Pairs, Run, copy, try_run};
 use end_to_end::Scratch;
 use end_to_end::server::HttpServer;
 
@@ -95,30 +95,14 @@ impl Bench {
 
     /// Alternating pairs.
     fn beside(&self, title: &str, url: &str, specs: &[&str]) {
-        let pair = |number: usize| {
-            // Who goes first finds other things in the caches.
-            if number.is_multiple_of(2) {
-                let ours = self.push(false, url, specs);
-                (ours, self.push(true, url, specs))
-            } else {
-                let theirs = self.push(true, url, specs);
-                (self.push(false, url, specs), theirs)
-            }
-        };
-        let pairs: Vec<_> = (0..self.pairs).map(pair).collect();
-        println!("{title}, {} pairs: median (spread)", pairs.len());
-        let compare = |name: &str, of: &dyn Fn(&Push) -> f64| {
-            row(&format!("mug {name}"), pairs.iter().map(|p| of(&p.0)));
-            row(&format!("git {name}"), pairs.iter().map(|p| of(&p.1)));
-            let ratio = pairs.iter().map(|p| of(&p.0) / of(&p.1));
-            row(&format!("{name}, mug / git"), ratio);
-        };
-        compare("wall s", &|it| it.run.wall);
-        compare("CPU s", &|it| it.run.cpu());
-        if pairs.iter().any(|pair| pair.1.received > 0) {
-            compare("bytes sent kB", &|it| it.received as f64 / 1e3);
+        let push = |git| self.push(git, url, specs);
+        let pairs = Pairs::measure(title, self.pairs, || push(false), || push(true));
+        pairs.compare("wall s", |it| it.run.wall);
+        pairs.compare("CPU s", |it| it.run.cpu());
+        if pairs.0.iter().any(|pair| pair.1.received > 0) {
+            pairs.compare("bytes sent kB", |it| it.received as f64 / 1e3);
         }
-        compare("anonymous memory MiB", &|it| it.run.anonymous);
+        pairs.compare("anonymous memory MiB", |it| it.run.anonymous);
     }
 }
 

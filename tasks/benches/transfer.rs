@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
-use common::{Arguments, Run, copy, row, run, try_run};
+use common::{Arguments, Pairs, Run, copy, row, run, try_run};
 use end_to_end::Scratch;
 use end_to_end::server::{HttpServer, Kind};
 use fastrand::Rng;
@@ -111,28 +111,12 @@ impl Bench {
 
     /// Alternating pairs, nothing in their way.
     fn beside(&self, title: &str, options: &[&str]) {
-        let pair = |number: usize| {
-            // Who goes first finds other things in the caches.
-            if number.is_multiple_of(2) {
-                let ours = self.mug(options);
-                (ours, self.git(options))
-            } else {
-                let theirs = self.git(options);
-                (self.mug(options), theirs)
-            }
-        };
-        let pairs: Vec<_> = (0..self.pairs).map(pair).collect();
-        println!("{title}, {} pairs: median (spread)", pairs.len());
-        let compare = |name: &str, of: &dyn Fn(&Transfer) -> f64| {
-            row(&format!("mug {name}"), pairs.iter().map(|p| of(&p.0)));
-            row(&format!("git {name}"), pairs.iter().map(|p| of(&p.1)));
-            let ratio = pairs.iter().map(|p| of(&p.0) / of(&p.1));
-            row(&format!("{name}, mug / git"), ratio);
-        };
-        compare("wall s", &|it| it.run.wall);
-        compare("CPU s", &|it| it.run.cpu());
-        compare("bytes received MB", &|it| it.sent as f64 / 1e6);
-        compare("anonymous memory MiB", &|it| it.run.anonymous);
+        let (ours, theirs) = (|| self.mug(options), || self.git(options));
+        let pairs = Pairs::measure(title, self.pairs, ours, theirs);
+        pairs.compare("wall s", |it| it.run.wall);
+        pairs.compare("CPU s", |it| it.run.cpu());
+        pairs.compare("bytes received MB", |it| it.sent as f64 / 1e6);
+        pairs.compare("anonymous memory MiB", |it| it.run.anonymous);
     }
 
     /// Bytes in all, relative to one clone by git that nothing interrupts.

@@ -32,6 +32,41 @@ impl Run {
     }
 }
 
+/// What was measured of two programs in alternating pairs, ours first.
+pub(crate) struct Pairs<T>(pub(crate) Vec<(T, T)>);
+
+impl<T> Pairs<T> {
+    /// Measures `count` pairs, and prints what they are of.
+    pub(crate) fn measure(
+        title: &str,
+        count: usize,
+        ours: impl Fn() -> T,
+        theirs: impl Fn() -> T,
+    ) -> Self {
+        let pair = |number: usize| {
+            // Who goes first finds other things in the caches.
+            if number.is_multiple_of(2) {
+                let ours = ours();
+                (ours, theirs())
+            } else {
+                let theirs = theirs();
+                (ours(), theirs)
+            }
+        };
+        let pairs: Vec<_> = (0..count).map(pair).collect();
+        println!("{title}, {count} pairs: median (spread)");
+        Self(pairs)
+    }
+
+    /// Prints one figure of both, and the ratios pair by pair.
+    pub(crate) fn compare(&self, name: &str, of: impl Fn(&T) -> f64) {
+        row(&format!("mug {name}"), self.0.iter().map(|p| of(&p.0)));
+        row(&format!("git {name}"), self.0.iter().map(|p| of(&p.1)));
+        let ratio = self.0.iter().map(|p| of(&p.0) / of(&p.1));
+        row(&format!("{name}, mug / git"), ratio);
+    }
+}
+
 /// Runs `command` to its end, which must be a good one.
 pub(crate) fn run(command: &mut Command) -> Run {
     let (run, success) = try_run(command);
