@@ -211,10 +211,7 @@ fn begun(scratch: &Scratch, repo: &Path) -> Option<String> {
 fn a_rebase_is_the_same_as_by_git() {
     let scratch = Scratch::new();
     let original = repository(&scratch, "original", false);
-    let (git, mug) = (
-        copy(&scratch, &original, "git"),
-        copy(&scratch, &original, "mug"),
-    );
+    let [git, mug] = ["git", "mug"].map(|name| copy(&scratch, &original, name));
     by_git(&scratch, &git);
     let done = scratch.mug(&mug, &["rebase", "main"]).ok();
     assert!(done.stdout.starts_with("side: 60 commits picked"), "{done}");
@@ -233,10 +230,7 @@ fn a_new_root_is_the_same_as_by_git() {
         &original,
         &["merge", "--quiet", "--no-edit", "-m", "both", "main"],
     );
-    let (git, mug) = (
-        copy(&scratch, &original, "git"),
-        copy(&scratch, &original, "mug"),
-    );
+    let [git, mug] = ["git", "mug"].map(|name| copy(&scratch, &original, name));
     scratch.git(&git, &["rebase", "--quiet", "--root"]);
     scratch.mug(&mug, &["rebase", "--root"]).ok();
     assert_same(&scratch, &mug, &git);
@@ -314,10 +308,7 @@ fn killed_at_any_moment_it_ends_as_by_git() {
 fn a_conflict_is_told_shown_and_taken_further_by_git() {
     let scratch = Scratch::new();
     let original = repository(&scratch, "original", true);
-    let (git, mug) = (
-        copy(&scratch, &original, "git"),
-        copy(&scratch, &original, "mug"),
-    );
+    let [git, mug] = ["git", "mug"].map(|name| copy(&scratch, &original, name));
     by_git(&scratch, &git);
     let stopped = scratch.mug(&mug, &["rebase", "main"]).exits(3);
     for said in [
@@ -440,10 +431,7 @@ fn killed_on_the_way_back_it_comes_back() {
 fn a_command_that_ended_is_not_run_again() {
     let scratch = Scratch::fast(256 << 20);
     let original = repository(&scratch, "original", false);
-    let (git, mug) = (
-        copy(&scratch, &original, "git"),
-        copy(&scratch, &original, "mug"),
-    );
+    let [git, mug] = ["git", "mug"].map(|name| copy(&scratch, &original, name));
     let build = "git rev-parse HEAD >> .git/built";
     scratch.git(&git, &["rebase", "--quiet", "--exec", build, "main"]);
     let mut random = fastrand::Rng::with_seed(11);
@@ -504,10 +492,7 @@ fn while_one_is_going_on_no_other_begins() {
 fn what_was_picked_survives_gc() {
     let scratch = Scratch::new();
     let original = repository(&scratch, "original", false);
-    let (git, mug) = (
-        copy(&scratch, &original, "git"),
-        copy(&scratch, &original, "mug"),
-    );
+    let [git, mug] = ["git", "mug"].map(|name| copy(&scratch, &original, name));
     by_git(&scratch, &git);
     // All is picked, and nothing can be moved.
     let lock = mug.join(".git/index.lock");
@@ -529,10 +514,7 @@ fn what_was_picked_survives_gc() {
 fn a_pause_ends_a_command_which_is_run_again() {
     let scratch = Scratch::new();
     let original = repository(&scratch, "original", false);
-    let (git, mug) = (
-        copy(&scratch, &original, "git"),
-        copy(&scratch, &original, "mug"),
-    );
+    let [git, mug] = ["git", "mug"].map(|name| copy(&scratch, &original, name));
     by_git(&scratch, &git);
     let hang = "test -f .git/go || { sleep 600 & echo $! > .git/pid; touch .git/begun; wait; }";
     let running = scratch.spawn(&mug, &["rebase", "--exec", hang, "main"]);
