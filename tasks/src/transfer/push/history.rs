@@ -217,8 +217,8 @@ impl Above {
     }
 }
 
-/// Whether one of the commits `from`, or what these tags lead to, is the commit `to` or descends from it. Unlike [`missing`] it is
-/// right whatever the dates are: these only say who comes first.
+/// Whether one of the commits `from`, or what these tags lead to, is the commit `to` or descends
+/// from it. Unlike [`missing`] it is right whatever the dates are: these only say who comes first.
 pub(crate) fn reaches(
     store: &Store,
     from: &[ObjectId],
