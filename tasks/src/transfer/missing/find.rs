@@ -40,6 +40,11 @@ pub struct Missing {
     pub others: Vec<ObjectId>,
     /// Commits, by the date of what refers to them, newest first.
     pub commits: Vec<ObjectId>,
+    /// Commits that are there and have a parent that is missing.
+    pub edges: Vec<ObjectId>,
+    /// From these all commits that were met and are there are reached without passing an edge: tips,
+    /// and parents of edges. None where no commit, tag or tip is missing.
+    pub heads: Vec<ObjectId>,
     /// Trees: first the root trees, in the order of the history, newest first; then the others.
     pub trees: Vec<ObjectId>,
     /// How many of the trees are root trees.
@@ -90,6 +95,9 @@ pub fn missing(
     trees::walk(&mut reading, pending, start, &mut found)?;
     if found.is_empty() {
         found.whole.clear();
+    }
+    if found.commits.is_empty() && found.others.is_empty() {
+        found.heads.clear();
     }
     Ok(found)
 }

@@ -87,6 +87,8 @@ pub(super) fn walk(
             None => walk.pending.tips.push(*id),
         }
     }
+    let tips = walk.queue.iter().filter(|commit| !commit.complete);
+    walk.found.heads.extend(tips.map(|commit| commit.id));
     walk.run()?;
     Ok(walk.pending)
 }
@@ -108,13 +110,23 @@ impl Walk<'_, '_> {
             self.open -= 1;
             let by = Referrer::Object(Kind::Commit, commit.id);
             self.pending.trees.push((commit.tree, by));
-            for parent in commit.parents {
-                self.needed((parent, Kind::Commit), by)?;
-                if let Some(state) = self.state.get_mut(&parent) {
-                    *state |= EDGE;
+            let mut gap = false;
+            for parent in &commit.parents {
+                self.needed((*parent, Kind::Commit), by)?;
+                match self.state.get_mut(parent) {
+                    Some(state) => *state |= EDGE,
+                    None => gap = true,
                 }
             }
+            if gap {
+                self.found.edges.push(commit.id);
+                let there = commit.parents.iter();
+                let there = there.filter(|parent| self.state.contains_key(*parent));
+                self.found.heads.extend(there);
+            }
         }
+        self.found.heads.sort_unstable();
+        self.found.heads.dedup();
         for commit in std::mem::take(&mut self.queue) {
             self.edge(&commit);
         }

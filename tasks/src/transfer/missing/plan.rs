@@ -11,7 +11,7 @@ use super::Missing;
 
 /// The most objects to ask for in one request: its body stays below what `git http-backend` takes.
 pub const MOST_WANTS: usize = 100_000;
-/// How many trees a server is told to be here that it need not send.
+/// How many trees or commits a server is told to be here that it need not send.
 pub const MOST_TOLD: usize = 50_000;
 
 /// What a server can do, as it says, less what it has refused since.
@@ -56,8 +56,12 @@ pub enum Ask {
     Commits {
         /// The objects.
         wants: Vec<ObjectId>,
-        /// What is there with all trees below it, so that the server leaves them out.
+        /// What is there with all trees below it, so that the server leaves them out; and commits, where
+        /// trees don't matter.
         haves: Vec<ObjectId>,
+        /// Commits that are there, whose parents the server is to take for unknown here: what is below
+        /// the other commits that are there need not be sent.
+        edges: Vec<ObjectId>,
         /// What to leave out.
         filter: Option<Filter>,
     },
@@ -109,6 +113,7 @@ pub fn next(abilities: Abilities, missing: &Missing, whole: &[ObjectId]) -> Plan
             Ask::Commits {
                 wants: upper,
                 haves: vec![],
+                edges: vec![],
                 filter,
             },
             why,
@@ -131,14 +136,28 @@ pub fn next(abilities: Abilities, missing: &Missing, whole: &[ObjectId]) -> Plan
             } => (Some(Filter::BlobNone), "without blobs"),
             _ => (Some(Filter::TreeZero), "without trees and blobs"),
         };
+        // Trees that don't come can't be left out by mistake either.
+        let alone = filter == Some(Filter::TreeZero) || missing.trees.is_empty();
+        let known = alone && missing.edges.len() <= MOST_TOLD;
+        let (haves, edges) = if known {
+            (first(&missing.heads, MOST_TOLD), missing.edges.clone())
+        } else {
+            (vec![], vec![])
+        };
+        let here = if haves.is_empty() {
+            ""
+        } else {
+            " and not here"
+        };
         let why = format!(
-            "{} asked for with all that is older, {words}",
+            "{} asked for with all that is older{here}, {words}",
             count(&upper, "missing commit is", "missing commits are")
         );
         return plan(
             Ask::Commits {
                 wants: upper,
-                haves: vec![],
+                haves,
+                edges,
                 filter,
             },
             why,
@@ -198,6 +217,7 @@ fn all_at_once(missing: &Missing, whole: &[ObjectId]) -> Plan {
         Ask::Commits {
             wants,
             haves,
+            edges: vec![],
             filter,
         }
     };
@@ -304,6 +324,7 @@ mod tests {
             let ask = |filter| Ask::Commits {
                 wants: upper.clone(),
                 haves: vec![],
+                edges: vec![],
                 filter,
             };
             // Trees come along, but where those of other commits have to be asked for anyway.
@@ -341,6 +362,40 @@ mod tests {
     }
 
     #[test]
+    fn history_that_is_here_is_not_asked_for_again() {
+        let gap = Missing {
+            edges: ids(6, 2),
+            heads: ids(7, 3),
+            ..all()
+        };
+        let told = |abilities, missing: &Missing| match next(abilities, missing, &[]).ask {
+            Ask::Commits { haves, edges, .. } => (haves, edges),
+            ask => panic!("{ask:?}"),
+        };
+        let all_of_it = (ids(7, 3), ids(6, 2));
+        assert_eq!(told(FULL, &gap), all_of_it);
+        // With the commits come trees: those of what is here may be missing, or not.
+        let no_tree_zero = Abilities {
+            tree_zero: false,
+            ..FULL
+        };
+        assert_eq!(told(no_tree_zero, &gap), (vec![], vec![]));
+        let no_trees = Missing {
+            trees: vec![],
+            roots: 0,
+            ..gap.clone()
+        };
+        assert_eq!(told(no_tree_zero, &no_trees), all_of_it);
+        assert!(told(STOCK, &no_trees).1.is_empty());
+        // A part of the edges would be a lie.
+        let many = Missing {
+            edges: ids(6, MOST_TOLD + 1),
+            ..gap
+        };
+        assert_eq!(told(FULL, &many), (vec![], vec![]));
+    }
+
+    #[test]
     fn a_server_without_filters_is_asked_for_all_that_is_missing_at_once() {
         let haves = [ids(9, 1), ids(5, 2)].concat();
         let wants = [ids(1, 1), ids(2, 2), ids(3, 3), ids(4, 4)].concat();
@@ -348,6 +403,7 @@ mod tests {
         let ask = Ask::Commits {
             wants: wants.clone(),
             haves: haves.clone(),
+            edges: vec![],
             filter,
         };
         assert_eq!(next(STOCK, &all(), &ids(9, 1)).ask, ask);

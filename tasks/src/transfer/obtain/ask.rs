@@ -9,7 +9,7 @@ use super::advance::{Advance, Next};
 use super::line::{Event, Line};
 use super::setback::choice;
 use super::state::{Stage, What};
-use super::work::{BLOBS, BUNDLED, HAVES, OPENED, RAW, SHALLOW, WANTS, Work};
+use super::work::{BLOBS, BUNDLED, EDGES, HAVES, OPENED, RAW, SHALLOW, WANTS, Work};
 use super::{Goal, Obtain};
 use crate::transfer::connection::{ConnectionError, Request, ShallowChange};
 use crate::transfer::missing::List;
@@ -148,6 +148,7 @@ impl Obtain {
                 request.shallow = self.cut_off(b, work)?;
                 // Where that is not known yet, the server has to say it.
                 request.depth = goal.depth.filter(|_| !self.cut_off);
+                request.shallow.extend(read_list(b, EDGES)?);
             }
             What::Trees(filter) => {
                 request.wants = read_list(b, WANTS)?;

@@ -8,7 +8,7 @@ use super::advance::Next;
 use super::ask::{read_list, write_list};
 use super::setback::choice;
 use super::state::{Stage, What};
-use super::work::{BLOBS, HAVES, WANTS, WHOLE, Work};
+use super::work::{BLOBS, EDGES, HAVES, WANTS, WHOLE, Work};
 use crate::transfer::missing::list::to_bytes;
 use crate::transfer::missing::plan::{self, Ask};
 use crate::transfer::missing::{Batches, Missing, Near, Start, missing};
@@ -41,7 +41,7 @@ impl Obtain {
         };
         b.report(0, None);
         let progress = std::sync::Arc::clone(b.progress());
-        let found = missing(
+        let mut found = missing(
             &work.goal.objects(),
             &start,
             work.goal.threads,
@@ -52,6 +52,12 @@ impl Obtain {
             return self.gather(b, work);
         }
         self.count_unanswered(&found)?;
+        // The server counts depth from where it takes history to be cut off. And one that has sent
+        // nothing may have understood something else.
+        if work.goal.depth.is_some() || self.unanswered > 0 {
+            found.edges.clear();
+            found.heads.clear();
+        }
         let mut whole = read_list(b, WHOLE)?;
         whole.extend(&found.whole);
         let plan = plan::next(able, &found, &whole);
@@ -63,10 +69,12 @@ impl Obtain {
             Ask::Commits {
                 wants,
                 haves,
+                edges,
                 filter,
             } => {
                 write_list(b, WANTS, &wants)?;
                 write_list(b, HAVES, &haves)?;
+                write_list(b, EDGES, &edges)?;
                 Stage::Ask(What::Commits(filter))
             }
             Ask::Trees {

@@ -20,6 +20,9 @@ pub(super) const RAW: &str = "raw";
 pub(super) const WANTS: &str = "wants";
 /// Its file with what the server is told to be here, where it is asked for trees.
 pub(super) const HAVES: &str = "haves";
+/// Its file with commits that are here, whose parents the server is to take for unknown here, where it
+/// is asked for commits.
+pub(super) const EDGES: &str = "edges";
 /// Its file with the root trees that the last answer brought to its end: all trees below them are
 /// here.
 pub(super) const WHOLE: &str = "whole";

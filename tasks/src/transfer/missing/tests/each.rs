@@ -49,6 +49,12 @@ fn a_whole_repository_lacks_nothing_loose_packed_or_both() {
     assert_eq!(find(&repo, &start).unwrap(), Missing::default());
 }
 
+/// Without what is told of the history that is there: that is under test with it.
+fn untold(found: &mut Missing) {
+    found.edges.clear();
+    found.heads.clear();
+}
+
 #[test]
 fn exactly_the_object_that_is_gone_is_missing() {
     let repo = sorts();
@@ -84,6 +90,7 @@ fn exactly_the_object_that_is_gone_is_missing() {
             let whole: Vec<&str> = whole.iter().map(String::as_str).collect();
             assert!(!repo.reachable(&whole).contains(hex), "{kind} {hex}");
         }
+        untold(&mut found);
         assert_eq!(found, expected, "{kind} {hex}");
         let promised = Start {
             promised: true,
@@ -92,7 +99,9 @@ fn exactly_the_object_that_is_gone_is_missing() {
         if kind == "blob" {
             expected.blobs.clear();
         }
-        assert_eq!(find(&repo, &promised).unwrap(), expected, "{kind} {hex}");
+        let mut found = find(&repo, &promised).unwrap();
+        untold(&mut found);
+        assert_eq!(found, expected, "{kind} {hex}");
         fs::rename(&away, &path).unwrap();
     }
     assert!(tags == 5 && commits >= 5 && trees > 10 && blobs > 10 && told > 3);

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, atomic::AtomicBool};
 
+use gix_hash::ObjectId;
+
 use super::{commit, find, from, id, remove, tree, write};
 use crate::{
     pack::testing::GitRepo,
@@ -71,6 +73,36 @@ fn a_parent_below_a_known_ref_is_known_too_and_a_known_ref_that_is_gone_is_nothi
         ..from(&[gone])
     };
     assert_eq!(find(&repo, &start).unwrap().others, [gone]);
+}
+
+#[test]
+fn what_is_here_beside_a_gap_is_told_by_its_edges_and_heads() {
+    let repo = GitRepo::new();
+    let blob = write(&repo, "blob", b"text");
+    let root = write(&repo, "tree", &tree(&[("100644", "file", blob)]));
+    let make = |parents: &[ObjectId], date| write(&repo, "commit", &commit(root, parents, date));
+    let first = make(&[], 1);
+    let gone = make(&[first], 2);
+    let above = make(&[gone], 3);
+    let side = make(&[first], 4);
+    let merge = make(&[above, side], 5);
+    let whole = find(&repo, &from(&[merge])).unwrap();
+    assert_eq!(whole, Missing::default());
+    remove(&repo, &[gone]);
+    let found = find(&repo, &from(&[merge])).unwrap();
+    assert_eq!(found.commits, [gone]);
+    assert_eq!((found.edges, found.heads), (vec![above], vec![merge]));
+    // Behind an edge, what it refers to is a head of its own.
+    let edge = make(&[gone, side], 6);
+    let found = find(&repo, &from(&[edge])).unwrap();
+    let mut heads = vec![edge, side];
+    heads.sort_unstable();
+    assert_eq!((found.edges, found.heads), (vec![edge], heads));
+    // A missing blob is no gap in the history.
+    remove(&repo, &[blob]);
+    let found = find(&repo, &from(&[side])).unwrap();
+    assert_eq!(found.blobs, [blob]);
+    assert_eq!((found.edges, found.heads), (vec![], vec![]));
 }
 
 #[test]
