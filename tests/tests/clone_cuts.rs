@@ -157,8 +157,7 @@ fn ten_cuts_of_a_stock_server() {
 
 #[test]
 fn ten_cuts_when_staged() {
-    // 1.05 is for projects of real size: here a request, and an object cut in two, weigh more.
-    setup(Project::MIDDLE, true).ten_cuts(&["--staged"], 1..3, 1.10);
+    setup(Project::MIDDLE, true).ten_cuts(&["--staged"], 1..3, 1.05);
 }
 
 #[test]

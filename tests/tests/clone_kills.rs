@@ -172,46 +172,63 @@ fn killed_at_random_moments() {
 
 /// How many clones are killed after their last byte has come, and how many it may take:
 /// some are done before.
-const LATE: (usize, usize) = (20, 100);
+const LATE: (usize, usize) = (30, 150);
 
 #[test]
 fn killed_in_all_that_follows_the_last_byte() {
     let setup = setup();
     let mut random = Rng::with_seed(11);
     let mut steps = BTreeMap::new();
-    let packs = setup.scratch.join("ours/.git/objects/pack");
-    let has_come = |process: &Running| {
-        let mut entries = std::fs::read_dir(&packs).into_iter().flatten().flatten();
+    let git_dir = setup.scratch.join("ours/.git");
+    let has_pack = |dir: PathBuf| {
+        let mut entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
         let is_pack = |name: &std::ffi::OsStr| name.to_string_lossy().ends_with(".pack");
-        entries.any(|entry| is_pack(&entry.file_name())) || !process.is_running()
+        entries.any(|entry| is_pack(&entry.file_name()))
     };
-    // How long the rest takes: connectivity, checkout, index, refs.
-    let mut cloning = setup.cloning(&[]);
-    let process = cloning.start();
-    wait_until("the pack is there", || has_come(&process));
-    let began = Instant::now();
-    cloning.note(&process.wait().ok());
-    let mut rest = began.elapsed().as_secs_f64();
-    setup.check();
+    let is_made = || {
+        let own = std::fs::read_dir(git_dir.join("mug/ops"));
+        let mut own = own.into_iter().flatten().flatten();
+        own.any(|entry| has_pack(entry.path().join("objects/pack")))
+    };
+    let is_published = || has_pack(git_dir.join("objects/pack"));
+    // What follows: the pack's index and the check; then publication, checkout, index, refs.
+    let moments: [(&str, &dyn Fn() -> bool); 2] = [
+        ("the pack is made", &is_made),
+        ("the pack is there", &is_published),
+    ];
+    let mut rest = moments.map(|(what, has_come)| {
+        let mut cloning = setup.cloning(&[]);
+        let process = cloning.start();
+        wait_until(what, || has_come() || !process.is_running());
+        let began = Instant::now();
+        cloning.note(&process.wait().ok());
+        setup.check();
+        began.elapsed().as_secs_f64()
+    });
     let mut kills = 0;
-    for _ in 0..LATE.1 {
+    for round in 0..LATE.1 {
         if kills == LATE.0 {
             break;
         }
+        let which = round % moments.len();
+        let (what, has_come) = moments[which];
         let mut cloning = setup.cloning(&[]);
         let process = cloning.start();
-        wait_until("the pack is there", || has_come(&process));
-        std::thread::sleep(Duration::from_secs_f64(rest * random.f64()));
+        wait_until(what, || has_come() || !process.is_running());
+        // Now and then at once: publication is over in a moment.
+        if round % 4 < 2 {
+            std::thread::sleep(Duration::from_secs_f64(rest[which] * random.f64()));
+        }
         if setup.kill(&mut cloning, process, &mut steps) {
             kills += 1;
             // Once more, further on: nothing is left of one that was in its last step.
             let process = cloning.start();
-            std::thread::sleep(Duration::from_secs_f64(rest * random.f64()));
+            std::thread::sleep(Duration::from_secs_f64(rest[which] * random.f64()));
             if setup.kill(&mut cloning, process, &mut steps) {
                 cloning.finish();
             }
         } else {
-            rest *= 0.9;
+            rest[which] *= 0.9;
         }
         // All had come before: no byte of it comes again.
         let share = setup.share();
