@@ -4,7 +4,7 @@
 //! The request itself is in the store. Its author then touches the store's
 //! `wake` file, which one thread of every process with the store open watches:
 //! through inotify where that can be had, by looking four times a second otherwise
-//! (other systems; a user whose inotify instances are used up).
+//! (other systems; a user whose inotify instances are used up) and at first.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};

@@ -1,4 +1,8 @@
 //! Waiting for a touch through inotify.
+//!
+//! Linux lets go of a watch behind a grace period: the process that had one waits for some ten
+//! milliseconds when it ends. So there is none in the first moments, and what is over soon never pays
+//! for it.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -12,8 +16,8 @@ use rustix::io::Errno;
 
 use super::Stop;
 
-/// How soon a watch that was lost with its file is set up again.
-const AGAIN: Timespec = Timespec {
+/// How soon the watch is set up, and set up again when it was lost with its file.
+const SOON: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 250_000_000,
 };
@@ -29,13 +33,12 @@ pub(super) struct Wait {
 pub(super) fn wait(path: &Path) -> io::Result<(Wait, Stop)> {
     let events = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
     let stopped = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
-    let mut wait = Wait {
+    let wait = Wait {
         path: path.to_owned(),
         events,
         stop: Arc::clone(&stopped),
         watching: false,
     };
-    wait.add()?;
     let stop = move || {
         // An eventfd takes eight bytes at once; its counter cannot be full.
         let _ = rustix::io::write(&*stopped, &1_u64.to_ne_bytes());
@@ -50,7 +53,7 @@ impl super::Wait for Wait {
                 PollFd::new(&*self.stop, PollFlags::IN),
                 PollFd::new(&self.events, PollFlags::IN),
             ];
-            let timeout = if self.watching { None } else { Some(&AGAIN) };
+            let timeout = if self.watching { None } else { Some(&SOON) };
             let polled = poll(&mut ready, timeout);
             let [stopped, touched] = ready.map(|fd| !fd.revents().is_empty());
             match polled {
@@ -62,7 +65,8 @@ impl super::Wait for Wait {
                         self.drain();
                     }
                     if !self.watching {
-                        // What came meanwhile is not known: look once.
+                        // What came meanwhile is not known: look once. Without a watch (a user's
+                        // may be used up) that is so each time.
                         self.watching = self.add().is_ok();
                     }
                     return true;
@@ -77,7 +81,6 @@ impl Wait {
         super::open(&self.path)?;
         let flags = WatchFlags::MODIFY | WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
         inotify::add_watch(&self.events, &self.path, flags)?;
-        self.watching = true;
         Ok(())
     }
 
