@@ -68,10 +68,10 @@ const fn one() -> f64 {
 
 /// What a process has from the slice before.
 pub(super) enum Kept {
-    /// A connection that is not used yet.
-    Opened(Opened),
-    /// The commits.
-    Walked(Walked),
+    /// Both sides as the plan has them, and a connection that is not used yet.
+    Opened(Target, Opened),
+    /// The repository, and the commits.
+    Walked(Target, Walked),
 }
 
 /// What is to be sent, and how much of it was.
@@ -103,14 +103,19 @@ impl Send {
 
     fn slice(self, b: &mut Blocking<Push>) -> StepResult<Push> {
         b.env().at("send");
-        let target = target(b)?;
         let plan = plan(b)?;
-        let (opened, walked) = match b.take_local() {
-            Some(Kept::Opened(opened)) => (opened, None),
-            Some(Kept::Walked(walked)) => (connection(b, &target)?, Some(walked)),
-            None => (connection(b, &target)?, None),
+        let (target, opened, updates, walked) = match b.take_local() {
+            Some(Kept::Opened(target, opened)) => (target, opened, plan.first, None),
+            kept => {
+                let (target, walked) = match kept {
+                    Some(Kept::Walked(target, walked)) => (target, Some(walked)),
+                    _ => (target(b)?, None),
+                };
+                let opened = connection(b, &target)?;
+                let updates = Self::updates(b, &target, &plan, &opened);
+                (target, opened, updates, walked)
+            }
         };
-        let updates = Self::updates(b, &target, &plan, &opened);
         let tips: Vec<ObjectId> = updates
             .iter()
             .filter(|it| it.status == Status::Send)
@@ -149,7 +154,7 @@ impl Send {
         if made.last {
             self.last(b, &target, updates, opened, &made, all)
         } else {
-            self.piece(b, &target, opened, walked, &made)
+            self.piece(b, target, opened, walked, &made)
         }
     }
 
@@ -198,7 +203,7 @@ impl Send {
     fn piece(
         mut self,
         b: &mut Blocking<Push>,
-        target: &Target,
+        target: Target,
         opened: Opened,
         mut walked: Walked,
         made: &Increment,
@@ -219,7 +224,7 @@ impl Send {
             }
         }
         let created = commands.len();
-        started::note(target, &id);
+        started::note(&target, &id);
         let old = temporary::of(&opened.refs, &id).filter(|it| made.onto.contains(&it.1));
         commands.extend(old.map(|(name, at)| Command {
             name: name.to_owned(),
@@ -231,7 +236,7 @@ impl Send {
             commands,
             ..Commands::default()
         };
-        let report = match self.push(b, target, opened, &offer, made, true)? {
+        let report = match self.push(b, &target, opened, &offer, made, true)? {
             Ok(report) => report,
             Err(again) => return again,
         };
@@ -258,7 +263,7 @@ impl Send {
         walked.heads.retain(|it| !onto.contains(it));
         walked.heads.extend_from_slice(heads);
         b.report(walked.sent as u64, Some(walked.commits.len() as u64));
-        b.keep_local(Kept::Walked(walked));
+        b.keep_local(Kept::Walked(target, walked));
         b.want_commit();
         b.env().at("kept");
         Transition::to(self)

@@ -1,7 +1,8 @@
 //! The objects of the repository that is pushed from.
 
-use std::{path::Path, sync::Arc};
+use std::{cell::RefCell, path::Path, sync::Arc};
 
+use gix::hashtable::HashMap;
 use gix::objs::{CommitRefIter, FindHeader as _, TagRefIter};
 use gix::odb;
 use gix_hash::{ObjectId, oid};
@@ -13,11 +14,24 @@ use crate::pack::source::Kind;
 /// What a read of packs keeps in memory, in bytes; each thread has its own.
 const CACHE: usize = 24 << 20;
 
+/// So many commits are remembered. A push asks for each several times, one after the other.
+const COMMITS: usize = 1 << 16;
+
 /// The objects of a repository. A clone is for another thread.
-#[derive(Clone)]
 pub(crate) struct Store {
     objects: Arc<Path>,
     odb: odb::Cache<odb::store::Handle<Arc<odb::Store>>>,
+    commits: RefCell<HashMap<ObjectId, Commit>>,
+}
+
+impl Clone for Store {
+    fn clone(&self) -> Self {
+        Self {
+            objects: Arc::clone(&self.objects),
+            odb: self.odb.clone(),
+            commits: RefCell::default(),
+        }
+    }
 }
 
 /// Where an object lies in a pack.
@@ -53,6 +67,7 @@ impl Store {
         Ok(Self {
             objects: objects.into(),
             odb: handle,
+            commits: RefCell::default(),
         })
     }
 
@@ -148,6 +163,9 @@ impl Store {
         id: &oid,
         buffer: &mut Vec<u8>,
     ) -> Result<Option<Commit>, PackError> {
+        if let Some(commit) = self.commits.borrow().get(id) {
+            return Ok(Some(commit.clone()));
+        }
         match self.try_read(id, buffer)? {
             None => return Ok(None),
             Some(Kind::Commit) => {}
@@ -172,9 +190,13 @@ impl Store {
             })
         };
         let parsed: gix::Result<Commit> = parse();
-        parsed
-            .map(Some)
-            .map_err(|error| PackError::unreadable(id, &error))
+        let commit = parsed.map_err(|error| PackError::unreadable(id, &error))?;
+        let mut commits = self.commits.borrow_mut();
+        if commits.len() >= COMMITS {
+            commits.clear();
+        }
+        commits.insert(id.to_owned(), commit.clone());
+        Ok(Some(commit))
     }
 
     /// What a tag points to.
