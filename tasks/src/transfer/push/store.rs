@@ -6,32 +6,26 @@ use gix::hashtable::HashMap;
 use gix::objs::{CommitRefIter, FindHeader as _, TagRefIter};
 use gix::odb;
 use gix_hash::{ObjectId, oid};
-use gix_pack::{Find as _, data::entry::Header, data::entry::Location};
+use gix_pack::{
+    Find as _,
+    cache::lru::MemoryCappedHashmap,
+    data::entry::{Header, Location},
+};
 
 use super::error::PackError;
 use crate::pack::source::Kind;
 
-/// What a read of packs keeps in memory, in bytes; each thread has its own.
-const CACHE: usize = 24 << 20;
+/// What a read of packs keeps in memory, in bytes.
+const CACHE: usize = 16 << 20;
 
 /// So many commits are remembered. A push asks for each several times, one after the other.
 const COMMITS: usize = 1 << 16;
 
-/// The objects of a repository. A clone is for another thread.
+/// The objects of a repository.
 pub(crate) struct Store {
     objects: Arc<Path>,
     odb: odb::Cache<odb::store::Handle<Arc<odb::Store>>>,
     commits: RefCell<HashMap<ObjectId, Commit>>,
-}
-
-impl Clone for Store {
-    fn clone(&self) -> Self {
-        Self {
-            objects: Arc::clone(&self.objects),
-            odb: self.odb.clone(),
-            commits: RefCell::default(),
-        }
-    }
 }
 
 /// Where an object lies in a pack.
@@ -63,12 +57,24 @@ impl Store {
         handle.ignore_replacements = true;
         // Much is asked for that is not there.
         handle.refresh_never();
-        handle.set_pack_cache(|| Box::new(gix_pack::cache::lru::MemoryCappedHashmap::new(CACHE)));
+        handle.set_pack_cache(|| Box::new(MemoryCappedHashmap::new(CACHE)));
         Ok(Self {
             objects: objects.into(),
             odb: handle,
             commits: RefCell::default(),
         })
+    }
+
+    /// The same for one of so many threads, which keep as much in memory as one alone.
+    pub(crate) fn for_one_of(&self, threads: usize) -> Self {
+        let mut odb = self.odb.clone();
+        let share = CACHE / threads.max(1);
+        odb.set_pack_cache(move || Box::new(MemoryCappedHashmap::new(share)));
+        Self {
+            objects: Arc::clone(&self.objects),
+            odb,
+            commits: RefCell::default(),
+        }
     }
 
     /// Reads an object.

@@ -42,7 +42,7 @@ pub(super) enum How {
     Copied,
     /// A delta that was found; its compressed bytes and what they inflate to, unless there was no
     /// room for them.
-    Found(Base, Option<Box<(Vec<u8>, u64)>>),
+    Found(Base, Option<Box<(Box<[u8]>, u64)>>),
     /// Whole, and compressed anew.
     Deflated,
 }

@@ -47,7 +47,7 @@ struct Candidate {
 /// An object in the window.
 struct Held {
     it: Candidate,
-    content: Vec<u8>,
+    content: Box<[u8]>,
     index: Option<Index>,
     depth: u16,
 }
@@ -73,7 +73,7 @@ pub(super) fn search(
         let work: Vec<_> = candidates
             .chunks(share)
             .map(|part| {
-                let store = store.clone();
+                let store = store.for_one_of(threads);
                 scope.spawn(move || window(shared, &store, part, kept, stopped))
             })
             .collect();
@@ -157,6 +157,8 @@ fn window(
     let mut held: VecDeque<Held> = VecDeque::new();
     let mut memory = 0;
     let mut zlib = FlateCompressor::new(LEVEL);
+    // What is kept is as long as it has to be; what reads and compresses takes more.
+    let (mut content, mut packed) = (Vec::new(), Vec::new());
     for (i, it) in candidates.iter().enumerate() {
         if stopped() {
             return Err(PackError::Stopped);
@@ -174,7 +176,6 @@ fn window(
         if !useful {
             continue;
         }
-        let mut content = Vec::new();
         if store
             .try_read(&plan.base(it.base).id, &mut content)?
             .is_none()
@@ -194,13 +195,12 @@ fn window(
         {
             let base = &held[place];
             depth = base.depth + 1;
-            let mut packed = Vec::new();
             zlib.compress(&delta, &mut packed)?;
             // A whole entry that exists may be shorter.
             let whole = it.whole_in.and(plan.items[at as usize].packed.as_ref());
             if whole.is_none_or(|whole| (packed.len() + 20) < whole.at.entry_size) {
                 let room = kept.fetch_add(packed.len() as u64, Ordering::Relaxed) < KEPT;
-                let bytes = room.then(|| Box::new((packed, delta.len() as u64)));
+                let bytes = room.then(|| Box::new((packed.as_slice().into(), delta.len() as u64)));
                 found.push((at, How::Found(base.it.base, bytes)));
                 // The base that was just useful stays in the window longest.
                 if let Some(base) = held.remove(place) {
@@ -213,7 +213,7 @@ fn window(
         memory += content.len() * 2;
         held.push_back(Held {
             it: *it,
-            content,
+            content: content.as_slice().into(),
             index: None,
             depth,
         });
