@@ -2,7 +2,7 @@
 //! port for `git://`, and behind a stand-in for ssh, which count what they send
 //! and break down at places that a test names.
 //!
-//! - [`HttpServer`]: `git http-backend` and plain files, with [`Fault`]s by rule;
+//! - [`HttpServer`]: `git http-backend` and plain files, over TLS or not, with [`Fault`]s by rule;
 //! - [`GitServer`]: `git daemon` with the same counts and faults;
 //! - [`Shim`]: what `GIT_SSH_COMMAND` names instead of ssh;
 //! - [`Control`]: the faults and counts of a server;
@@ -26,6 +26,7 @@ mod question;
 mod served;
 mod ssh;
 mod state;
+mod tls;
 mod web;
 
 pub use control::Control;

@@ -1,6 +1,6 @@
-//! The server for `http://`.
+//! The server for `http://` and `https://`.
 
-use std::io::{self, BufReader, Cursor, Read, Write as _};
+use std::io::{self, BufReader, Cursor, Read, Write};
 use std::net::TcpStream;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use super::http::{Chunked, Head, Request};
 use super::listener::{Listener, close};
 use super::packets::{pack_packet, packet};
 use super::state::{Busy, Shared};
+use super::tls::{self, Tls};
 use super::{Control, Fault, Kind, Served, plain, question};
 use crate::Scratch;
 
@@ -32,19 +33,42 @@ impl HttpServer {
     ///
     /// When there is none.
     pub fn start(scratch: &Scratch) -> Self {
+        Self::serve(scratch, connection)
+    }
+
+    /// The same for `https://`, by the authority of [`authority`](Self::authority).
+    ///
+    /// # Panics
+    ///
+    /// When there is no port.
+    pub fn start_tls(scratch: &Scratch) -> Self {
+        Self::serve(scratch, tls_connection)
+    }
+
+    fn serve(scratch: &Scratch, serve: fn(&Shared, &TcpStream) -> io::Result<()>) -> Self {
         let shared = Arc::new(Shared::new(
             scratch.path().to_owned(),
             scratch.environment(),
         ));
         Self {
-            listener: Listener::start(Arc::clone(&shared), connection),
+            listener: Listener::start(Arc::clone(&shared), serve),
             control: Control { shared },
         }
+    }
+
+    /// The certificate, in PEM, of who vouches for a server with TLS.
+    pub const fn authority() -> &'static str {
+        tls::AUTHORITY
     }
 
     /// The URL of what lies at `path` in the scratch directory.
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}/{path}", self.listener.port())
+    }
+
+    /// The same for a server with TLS.
+    pub fn tls_url(&self, path: &str) -> String {
+        format!("https://127.0.0.1:{}/{path}", self.listener.port())
     }
 
     /// The same, with a user and a password.
@@ -78,8 +102,22 @@ impl Deref for HttpServer {
 }
 
 fn connection(shared: &Shared, stream: &TcpStream) -> io::Result<()> {
-    let mut input = BufReader::new(stream.try_clone()?);
-    let mut output = stream.try_clone()?;
+    conversation(shared, stream, stream.try_clone()?, stream.try_clone()?)
+}
+
+fn tls_connection(shared: &Shared, stream: &TcpStream) -> io::Result<()> {
+    let tls = Tls::accept(stream.try_clone()?)?;
+    conversation(shared, stream, tls.clone(), tls)
+}
+
+/// Answers what comes over `stream`, as `input` reads and `output` writes it.
+fn conversation(
+    shared: &Shared,
+    stream: &TcpStream,
+    input: impl Read,
+    mut output: impl Write,
+) -> io::Result<()> {
+    let mut input = BufReader::new(input);
     let cut = |request: &Request, length| {
         // Four bytes only ask whether a login is wanted.
         let brings = request.path.ends_with("/git-receive-pack") && length > 4;
@@ -95,7 +133,7 @@ fn connection(shared: &Shared, stream: &TcpStream) -> io::Result<()> {
 }
 
 /// Answers a request; whether the connection lives on.
-fn answer(shared: &Shared, request: &Request, output: &mut TcpStream) -> io::Result<bool> {
+fn answer(shared: &Shared, request: &Request, output: &mut impl Write) -> io::Result<bool> {
     let forced = shared.lock().protocol.clone();
     let protocol = forced.or_else(|| request.header("git-protocol").map(str::to_owned));
     let served = served(request);

@@ -13,8 +13,8 @@ use super::{
     target::Target,
 };
 
-/// An increment has no more objects.
-const OBJECTS: usize = 1 << 19;
+/// An increment has no more objects: each of them takes some 300 bytes of memory.
+const OBJECTS: usize = 1 << 17;
 /// What is likely to become shorter weighs no more, in bytes.
 const WEIGHT: u64 = 64 << 20;
 
