@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use end_to_end::pushing::{MAIN, SMALL, assert_pushed, hook, push, pushes, setup, target};
 use end_to_end::server::{Body, HttpServer};
@@ -311,4 +312,30 @@ fn a_push_that_is_done_shows_that_all_is_done() {
         assert_eq!(record.status(), "completed");
         assert_complete(&record.0["progress"]);
     }
+}
+
+#[test]
+fn what_a_killed_process_asked_for_may_come_to_its_end_behind_the_next_one() {
+    let scratch = setup();
+    // Who has gone is not written to, so that it is not seen.
+    let path = target(&scratch, "late.git", &[("receive.keepAlive", "0")]);
+    for name in ["second", "done"] {
+        let made = Command::new("mkfifo").arg(path.join(name)).status();
+        assert!(made.expect("mkfifo runs").success());
+    }
+    // The first push stands until the next one has asked; that stands until the first has moved the ref.
+    let script = "if mkdir first 2> /dev/null; then echo > began; read x < second\n\
+                  else echo > second; read x < done; fi";
+    hook(&path, "pre-receive", script);
+    let script = "test $1 = committed || exit 0\ngrep -q refs/heads/main && echo > done";
+    hook(&path, "reference-transaction", script);
+    let to = path.to_str().expect("text");
+    let process = scratch.spawn("local.git", &["push", to, "main"]);
+    wait_until("the server has it", || path.join("began").exists());
+    process.kill();
+    let id = scratch.operations("local.git", &[])[0].id().to_owned();
+    let out = scratch.mug("local.git", &["push", "--resume", &id]).ok();
+    assert!(!out.stderr.contains("rejected"), "{out}");
+    fs::remove_file(path.join("hooks/reference-transaction")).expect("a hook");
+    assert_pushed(&scratch, "late.git", MAIN);
 }

@@ -104,7 +104,9 @@ impl Send {
     fn slice(self, b: &mut Blocking<Push>) -> StepResult<Push> {
         b.env().at("send");
         let plan = plan(b)?;
-        let (target, opened, updates, walked) = match b.take_local() {
+        let kept = b.take_local();
+        let taken_over = kept.is_none();
+        let (target, opened, updates, walked) = match kept {
             Some(Kept::Opened(target, opened)) => (target, opened, plan.first, None),
             kept => {
                 let (target, walked) = match kept {
@@ -152,7 +154,7 @@ impl Send {
         b.report_bytes(self.bytes, Some(self.bytes + made.made.bytes));
         b.env().at("made");
         if made.last {
-            self.last(b, &target, updates, opened, &made, all)
+            self.last(b, &target, updates, opened, &made, taken_over)
         } else {
             self.piece(b, target, opened, walked, &made)
         }
@@ -269,7 +271,8 @@ impl Send {
         Transition::to(self)
     }
 
-    /// Sends the rest, moves the refs, and lets the temporary ones go.
+    /// Sends the rest, moves the refs, and lets the temporary ones go. It may have been sent before by
+    /// a process, or over a line, from which it is `taken_over`.
     fn last(
         mut self,
         b: &mut Blocking<Push>,
@@ -277,7 +280,7 @@ impl Send {
         mut updates: Vec<Update>,
         opened: Opened,
         made: &Increment,
-        commits: u64,
+        taken_over: bool,
     ) -> StepResult<Push> {
         let id = b.id().to_owned();
         let send = updates.iter().filter(|it| it.status == Status::Send);
@@ -316,7 +319,8 @@ impl Send {
             Err(again) => return again,
         };
         b.env().at("moved");
-        b.report(commits, Some(commits));
+        let commits = b.progress().snapshot().total;
+        b.report(commits.unwrap_or_default(), commits);
         self.bytes += made.made.bytes;
         b.report_bytes(self.bytes, Some(self.bytes));
         for update in updates.iter_mut().filter(|it| it.status == Status::Send) {
@@ -329,6 +333,9 @@ impl Send {
                 },
             };
         }
+        if taken_over {
+            Self::look_again(b, target, &mut updates)?;
+        }
         let gone = |name: &BString| answer(&report, name) == Answer::Taken;
         let output = Self::output(target, updates);
         store_outcome(b, &output)?;
@@ -337,6 +344,28 @@ impl Send {
         } else {
             Transition::to(Clean {})
         }
+    }
+
+    /// What was refused may be as it should be: what was sent before may have come to its end behind
+    /// the back of what was sent now.
+    fn look_again(
+        b: &mut Blocking<Push>,
+        target: &Target,
+        updates: &mut [Update],
+    ) -> Result<(), StepError> {
+        let is_refused = |it: &&mut Update| matches!(it.status, Status::Remote(_));
+        let mut refused = updates.iter_mut().filter(is_refused).peekable();
+        if refused.peek().is_none() {
+            return Ok(());
+        }
+        let now = connection(b, target)?;
+        for update in refused {
+            let there = now.refs.iter().find(|it| it.name == update.pair.to);
+            if there.and_then(|it| it.target) == update.pair.new {
+                update.status = Status::Done;
+            }
+        }
+        Ok(())
     }
 
     /// Nothing is left to send.
