@@ -34,7 +34,7 @@ fn prepare(b: &mut Blocking<Push>) -> StepResult<Push> {
     store_plan(b, &plan)?;
     if plan.first.iter().any(|it| it.status == Status::Send) {
         let piece = learned::of(&target).unwrap_or(u64::MAX);
-        b.keep_local(Kept::Opened(target, opened));
+        b.keep_local(Kept::Opened(Box::new(target), opened));
         return Transition::to(Send::new(piece));
     }
     let output = Output {

@@ -7,6 +7,7 @@
 use std::{
     fs::File,
     io::{self, Read},
+    marker,
     os::unix::fs::FileExt as _,
     sync::{Arc, atomic::Ordering},
 };
@@ -69,9 +70,10 @@ const fn one() -> f64 {
 /// What a process has from the slice before.
 pub(super) enum Kept {
     /// Both sides as the plan has them, and a connection that is not used yet.
-    Opened(Target, Opened),
-    /// The repository, and the commits.
-    Walked(Target, Walked),
+    Opened(Box<Target>, Opened),
+    /// The commits. What is read for one increment is let go with it, so that memory does not grow
+    /// with the number of them: what stayed would lie between what goes, and hold it.
+    Walked(Walked),
 }
 
 /// What is to be sent, and how much of it was.
@@ -106,12 +108,13 @@ impl Send {
         let plan = plan(b)?;
         let kept = b.take_local();
         let taken_over = kept.is_none();
-        let (target, opened, updates, walked) = match kept {
-            Some(Kept::Opened(target, opened)) => (target, opened, plan.first, None),
+        let (mut target, opened, updates, walked) = match kept {
+            Some(Kept::Opened(target, opened)) => (*target, opened, plan.first, None),
             kept => {
-                let (target, walked) = match kept {
-                    Some(Kept::Walked(target, walked)) => (target, Some(walked)),
-                    _ => (target(b)?, None),
+                let target = target(b)?;
+                let walked = match kept {
+                    Some(Kept::Walked(walked)) => Some(walked),
+                    _ => None,
                 };
                 let opened = connection(b, &target)?;
                 let updates = Self::updates(b, &target, &plan, &opened);
@@ -149,14 +152,16 @@ impl Send {
             tips: &walked.tips,
             sent: first.and_then(|id| temporary::sent(&opened.refs, b.id(), *id)),
         };
-        let made = increment::next(&target, &rest, size, options, &at, &stopped);
+        let made = alone(&mut target, |target| {
+            increment::next(target, &rest, size, options, &at, &stopped)
+        });
         let made = made.map_err(TargetError::from)?;
         b.report_bytes(self.bytes, Some(self.bytes + made.made.bytes));
         b.env().at("made");
         if made.last {
             self.last(b, &target, updates, opened, &made, taken_over)
         } else {
-            self.piece(b, target, opened, walked, &made)
+            self.piece(b, &target, opened, walked, &made)
         }
     }
 
@@ -205,7 +210,7 @@ impl Send {
     fn piece(
         mut self,
         b: &mut Blocking<Push>,
-        target: Target,
+        target: &Target,
         opened: Opened,
         mut walked: Walked,
         made: &Increment,
@@ -226,7 +231,7 @@ impl Send {
             }
         }
         let created = commands.len();
-        started::note(&target, &id);
+        started::note(target, &id);
         let old = temporary::of(&opened.refs, &id).filter(|it| made.onto.contains(&it.1));
         commands.extend(old.map(|(name, at)| Command {
             name: name.to_owned(),
@@ -238,7 +243,7 @@ impl Send {
             commands,
             ..Commands::default()
         };
-        let report = match self.push(b, &target, opened, &offer, made, true)? {
+        let report = match self.push(b, target, opened, &offer, made, true)? {
             Ok(report) => report,
             Err(again) => return again,
         };
@@ -265,7 +270,7 @@ impl Send {
         walked.heads.retain(|it| !onto.contains(it));
         walked.heads.extend_from_slice(heads);
         b.report(walked.sent as u64, Some(walked.commits.len() as u64));
-        b.keep_local(Kept::Walked(target, walked));
+        b.keep_local(Kept::Walked(walked));
         b.want_commit();
         b.env().at("kept");
         Transition::to(self)
@@ -523,6 +528,24 @@ impl Read for Content {
         self.at += read as u64;
         Ok(read)
     }
+}
+
+/// Does something on a thread of its own.
+///
+/// The C library's allocator keeps for each thread what it has let go, and hands that to the next
+/// thread that begins. What takes much memory again and again, each time on another thread of a pool,
+/// would take it anew each time.
+fn alone<T: marker::Send>(
+    target: &mut Target,
+    what: impl FnOnce(&Target) -> T + marker::Send,
+) -> T {
+    std::thread::scope(|scope| {
+        let work = scope.spawn(move || what(target));
+        match work.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 /// What the server has for sure.
