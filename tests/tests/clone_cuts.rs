@@ -149,6 +149,35 @@ fn ten_cuts_in_the_history_with_filters() {
 }
 
 #[test]
+fn cuts_in_the_history_of_a_server_that_is_shallow() {
+    // It says of what it is told to be cut off here that it is not, and where its own history is.
+    let scratch = Scratch::fast(1 << 30);
+    let all = Project::MIDDLE.make(&scratch, "all.git");
+    let all = format!("file://{}", all.display());
+    let part = ["clone", "-q", "--bare", "--depth", "300", &all, "part.git"];
+    scratch.git(".", &part);
+    let filter = ["config", "uploadpack.allowFilter", "true"];
+    scratch.git("part.git", &filter);
+    let server = HttpServer::start(&scratch);
+    let url = server.url("part.git");
+    scratch.git(".", &["clone", "-q", &url, "theirs"]);
+    let theirs = scratch.join("theirs");
+    let setup = Setup {
+        whole: server.sent(),
+        map: PackMap::of(&scratch, &theirs.join(".git")),
+        scratch,
+        server,
+        url,
+        theirs,
+    };
+    for options in [&[][..], &["--staged"]] {
+        let places: Vec<u64> = (1..=5).map(|n| setup.map.length * n / 100).collect();
+        let share = setup.clone("five early cuts", options, |server| server.cut_at(&places));
+        assert!(share <= 1.25, "{share:.3} of a clone was sent");
+    }
+}
+
+#[test]
 fn ten_cuts_of_a_stock_server() {
     // What is asked for by its id comes without deltas to what is there, and that weighs much where
     // files are small and change often.
