@@ -21,8 +21,10 @@
 //! - `pack`, `increment`, `parts`: the pack of what is next: commits, or a part of one;
 //! - [`temporary`]: the refs that hold it; [`started`]: whose they are;
 //! - `target`: both sides, connected; `learned`: how much a server takes;
-//! - `machine` with a file a step: the operation.
+//! - `machine` with a file a step: the operation; `walked`, `alone`, `answer`: what sending needs.
 
+mod alone;
+mod answer;
 mod clean;
 pub(crate) mod contents;
 mod elsewhere;
@@ -43,6 +45,7 @@ pub mod started;
 pub(crate) mod store;
 mod target;
 pub mod temporary;
+mod walked;
 
 pub use clean::{Clean, Cleaned, remove};
 pub use error::PackError;

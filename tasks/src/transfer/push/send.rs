@@ -7,7 +7,6 @@
 use std::{
     fs::File,
     io::{self, Read},
-    marker,
     os::unix::fs::FileExt as _,
     sync::{Arc, atomic::Ordering},
 };
@@ -18,10 +17,11 @@ use resume_runtime::{Blocking, Context, ErrorClass, Step, StepError, StepResult,
 use serde::{Deserialize, Serialize};
 
 use super::{
+    alone::alone,
+    answer::{Answer, answer, says_too_long},
     clean::Clean,
     error::{Limit, PackError},
     finish::Finish,
-    history,
     increment::{self, Increment, Rest, Size},
     learned,
     machine::{Output, Push, connection, plan, store_outcome, target, threads},
@@ -29,6 +29,7 @@ use super::{
     started,
     target::{Opened, Plan, Target, TargetError},
     temporary::{self, Place},
+    walked::{Walked, known},
 };
 use crate::transfer::{
     connection::{Command, Commands, ConnectionError, Outgoing, Report},
@@ -74,15 +75,6 @@ pub(super) enum Kept {
     /// The commits. What is read for one increment is let go with it, so that memory does not grow
     /// with the number of them: what stayed would lie between what goes, and hold it.
     Walked(Walked),
-}
-
-/// What is to be sent, and how much of it was.
-pub(super) struct Walked {
-    tips: Vec<ObjectId>,
-    commits: Vec<ObjectId>,
-    sent: usize,
-    /// What the server must have for it to hold.
-    heads: Vec<ObjectId>,
 }
 
 impl Step<Push> for Send {
@@ -493,29 +485,6 @@ impl Send {
     }
 }
 
-impl Walked {
-    fn new(
-        b: &Blocking<Push>,
-        target: &Target,
-        tips: Vec<ObjectId>,
-        known: &[ObjectId],
-    ) -> Result<Self, StepError> {
-        let stopped = || b.pause_requested();
-        let commits = history::missing(&target.store, &tips, known, &target.shallow, &stopped);
-        Ok(Self {
-            commits: commits.map_err(TargetError::from)?,
-            sent: 0,
-            heads: Vec::new(),
-            tips,
-        })
-    }
-
-    /// Whether it holds for a server that has this.
-    fn fits(&self, tips: &[ObjectId], known: &[ObjectId]) -> bool {
-        self.tips == tips && self.heads.iter().all(|head| known.contains(head))
-    }
-}
-
 /// The content of a file, from its beginning.
 struct Content {
     file: Arc<File>,
@@ -528,61 +497,4 @@ impl Read for Content {
         self.at += read as u64;
         Ok(read)
     }
-}
-
-/// Does something on a thread of its own.
-///
-/// The C library's allocator keeps for each thread what it has let go, and hands that to the next
-/// thread that begins. What takes much memory again and again, each time on another thread of a pool,
-/// would take it anew each time.
-fn alone<T: marker::Send>(
-    target: &mut Target,
-    what: impl FnOnce(&Target) -> T + marker::Send,
-) -> T {
-    std::thread::scope(|scope| {
-        let work = scope.spawn(move || what(target));
-        match work.join() {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
-}
-
-/// What the server has for sure.
-fn known(opened: &Opened) -> Vec<ObjectId> {
-    let refs = opened.refs.iter().filter_map(|it| it.target);
-    refs.chain(opened.session.extra().iter().copied()).collect()
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Answer {
-    Taken,
-    Refused(String),
-    None,
-}
-
-/// What the server says of a ref.
-fn answer(report: &Report, name: &BString) -> Answer {
-    match report.refs.iter().find(|it| it.name == *name) {
-        Some(it) => match &it.refused {
-            None => Answer::Taken,
-            Some(why) => Answer::Refused(why.clone()),
-        },
-        None => Answer::None,
-    }
-}
-
-/// Whether a server complains of a pack's length.
-fn says_too_long(said: &[String]) -> bool {
-    const WORDS: [&str; 5] = [
-        "maximum allowed size",
-        "pack exceeds",
-        "exceeds maximum",
-        "too large",
-        "status 413",
-    ];
-    said.iter().any(|line| {
-        let line = line.to_lowercase();
-        WORDS.iter().any(|words| line.contains(words))
-    })
 }
