@@ -110,10 +110,15 @@ fn one_answer(answer: String) -> (u16, std::thread::JoinHandle<String>) {
 fn headers_and_proxies_are_those_of_the_configuration() {
     let answer = "HTTP/1.1 404 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     let (port, server) = one_answer(answer.into());
+    let scratch = Scratch::new();
+    let cookies = scratch.join("cookies");
+    let line = "127.0.0.1\tFALSE\t/\tFALSE\t0\tkind\tplain\n";
+    std::fs::write(&cookies, line).expect("a file");
     let config = format!(
         "[http]\n extraHeader = X-Dropped: 1\n extraHeader =\n extraHeader = X-Kept: 1\n \
-         userAgent = git/some\n[http \"http://127.0.0.1:{port}/\"]\n extraHeader = X-Own: 2\n\
-         [http \"http://other.example/\"]\n extraHeader = X-Other: 3\n"
+         userAgent = git/some\n cookieFile = {}\n[http \"http://127.0.0.1:{port}/\"]\n extraHeader = X-Own: 2\n\
+         [http \"http://other.example/\"]\n extraHeader = X-Other: 3\n",
+        cookies.display()
     );
     let error = connect(&format!("http://127.0.0.1:{port}/x"), &settings(&config));
     assert!(matches!(error, Err(ConnectionError::NotFound { .. })));
@@ -126,6 +131,7 @@ fn headers_and_proxies_are_those_of_the_configuration() {
         "X-Kept: 1",
         "X-Own: 2",
         "User-Agent: git/some",
+        "Cookie: kind=plain",
         "Git-Protocol: version=2",
     ] {
         assert!(
