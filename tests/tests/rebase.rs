@@ -269,7 +269,8 @@ fn killed_at_any_moment_it_ends_as_by_git() {
                 // What the user edited meanwhile is in the way, and still there; at the very
                 // beginning a rebase is refused for it.
                 Some(1 | 3) => {
-                    let (path, content): (PathBuf, String) = edited.take().expect("an edit");
+                    let edit: Option<(PathBuf, String)> = edited.take();
+                    let (path, content) = edit.unwrap_or_else(|| panic!("no edit, but {output}"));
                     let there = std::fs::read_to_string(mug.join(&path)).expect("it is there");
                     assert_eq!(there, content, "{output}");
                     scratch.git(
