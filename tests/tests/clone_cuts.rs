@@ -32,21 +32,25 @@ fn setup(project: Project, filter: bool) -> Setup {
     if filter {
         scratch.git(&path, &["config", "uploadpack.allowFilter", "true"]);
     }
-    let server = HttpServer::start(&scratch);
-    let url = server.url("project.git");
-    scratch.git(".", &["clone", "-q", &url, "theirs"]);
-    let theirs = scratch.join("theirs");
-    Setup {
-        whole: server.sent(),
-        map: PackMap::of(&scratch, &theirs.join(".git")),
-        scratch,
-        server,
-        url,
-        theirs,
-    }
+    Setup::serve(scratch, "project.git")
 }
 
 impl Setup {
+    fn serve(scratch: Scratch, project: &str) -> Self {
+        let server = HttpServer::start(&scratch);
+        let url = server.url(project);
+        scratch.git(".", &["clone", "-q", &url, "theirs"]);
+        let theirs = scratch.join("theirs");
+        Self {
+            whole: server.sent(),
+            map: PackMap::of(&scratch, &theirs.join(".git")),
+            scratch,
+            server,
+            url,
+            theirs,
+        }
+    }
+
     /// Clones with what was asked of the server in the way, and holds the result
     /// against git's; gives how much the server sent, as a share of one clone.
     #[track_caller]
@@ -158,18 +162,7 @@ fn cuts_in_the_history_of_a_server_that_is_shallow() {
     scratch.git(".", &part);
     let filter = ["config", "uploadpack.allowFilter", "true"];
     scratch.git("part.git", &filter);
-    let server = HttpServer::start(&scratch);
-    let url = server.url("part.git");
-    scratch.git(".", &["clone", "-q", &url, "theirs"]);
-    let theirs = scratch.join("theirs");
-    let setup = Setup {
-        whole: server.sent(),
-        map: PackMap::of(&scratch, &theirs.join(".git")),
-        scratch,
-        server,
-        url,
-        theirs,
-    };
+    let setup = Setup::serve(scratch, "part.git");
     for options in [&[][..], &["--staged"]] {
         let places: Vec<u64> = (1..=5).map(|n| setup.map.length * n / 100).collect();
         let share = setup.clone("five early cuts", options, |server| server.cut_at(&places));

@@ -125,14 +125,11 @@ impl OperationManager {
     /// ```
     pub fn tidy(&self) -> Result<()> {
         for (id, made) in folder::all(&self.db)? {
-            let known = self
-                .db
-                .read(|txn| Ok(txn.get(Space::Operations, id.as_bytes())?.is_some()))?;
             let age = SystemTime::now().duration_since(made).unwrap_or_default();
-            if known {
-                self.discard(&id)?;
-            } else if age > ORPHANED {
+            if age > ORPHANED && matches!(self.stored(&id), Ok(None)) {
                 folder::remove(&self.db, &id)?;
+            } else {
+                self.discard(&id)?;
             }
         }
         Ok(())

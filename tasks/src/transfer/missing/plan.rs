@@ -124,44 +124,7 @@ pub fn next(abilities: Abilities, missing: &Missing, whole: &[ObjectId]) -> Plan
         return all_at_once(missing, whole);
     }
     if !upper.is_empty() {
-        let (filter, words) = match abilities {
-            // Trees of commits that are there have to be asked for by themselves anyway. With
-            // those of older commits it is the same: the server would send them again with each
-            // gap in the history, whether they are there or not.
-            Abilities {
-                tree_zero: true, ..
-            } if missing.roots > 0 => (Some(Filter::TreeZero), "without trees and blobs"),
-            Abilities {
-                blob_none: true, ..
-            } => (Some(Filter::BlobNone), "without blobs"),
-            _ => (Some(Filter::TreeZero), "without trees and blobs"),
-        };
-        // Trees that don't come can't be left out by mistake either.
-        let alone = filter == Some(Filter::TreeZero) || missing.trees.is_empty();
-        let known = alone && missing.edges.len() <= MOST_TOLD;
-        let (haves, edges) = if known {
-            (first(&missing.heads, MOST_TOLD), missing.edges.clone())
-        } else {
-            (vec![], vec![])
-        };
-        let here = if haves.is_empty() {
-            ""
-        } else {
-            " and not here"
-        };
-        let why = format!(
-            "{} asked for with all that is older{here}, {words}",
-            count(&upper, "missing commit is", "missing commits are")
-        );
-        return plan(
-            Ask::Commits {
-                wants: upper,
-                haves,
-                edges,
-                filter,
-            },
-            why,
-        );
+        return history(abilities, missing, upper);
     }
     if missing.trees.is_empty() {
         let why = format!(
@@ -190,6 +153,46 @@ pub fn next(abilities: Abilities, missing: &Missing, whole: &[ObjectId]) -> Plan
         },
         why,
     )
+}
+
+/// How to ask for what is missing of the history, `upper`, where something can be left out.
+fn history(abilities: Abilities, missing: &Missing, upper: Vec<ObjectId>) -> Plan {
+    let (filter, words) = match abilities {
+        // Trees of commits that are there have to be asked for by themselves anyway. With
+        // those of older commits it is the same: the server would send them again with each
+        // gap in the history, whether they are there or not.
+        Abilities {
+            tree_zero: true, ..
+        } if missing.roots > 0 => (Some(Filter::TreeZero), "without trees and blobs"),
+        Abilities {
+            blob_none: true, ..
+        } => (Some(Filter::BlobNone), "without blobs"),
+        _ => (Some(Filter::TreeZero), "without trees and blobs"),
+    };
+    // Trees that don't come can't be left out by mistake either.
+    let alone = filter == Some(Filter::TreeZero) || missing.trees.is_empty();
+    let known = alone && missing.edges.len() <= MOST_TOLD;
+    let (haves, edges) = if known {
+        (first(&missing.heads, MOST_TOLD), missing.edges.clone())
+    } else {
+        (vec![], vec![])
+    };
+    let here = if haves.is_empty() {
+        ""
+    } else {
+        " and not here"
+    };
+    let why = format!(
+        "{} asked for with all that is older{here}, {words}",
+        count(&upper, "missing commit is", "missing commits are")
+    );
+    let ask = Ask::Commits {
+        wants: upper,
+        haves,
+        edges,
+        filter,
+    };
+    Plan { ask, why }
 }
 
 /// How to ask a server that leaves nothing out on request: for all that is missing at once, so that
